@@ -1,0 +1,3 @@
+//! `rnet`, the command.
+
+fn main() {}

@@ -1,0 +1,123 @@
+//! What the daemon may ask of the machine it runs on.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+
+use rnet_model::{
+    Cidr, FirewallPolicy, HostFacts, IfName, Object, Place, Protocol, Resource, SandboxId,
+};
+
+use crate::KernelError;
+
+/// Makes kernel resources exist, and cease to.
+///
+/// **Contract:** every call is idempotent and safe from any thread. What is made carries rnet's mark; what does
+/// not carry it is never changed or removed: a foreign object in the way is an error.
+pub trait Kernel: Send + Sync {
+    /// Makes all of `resources` exist, in their order, with as few messages as possible.
+    ///
+    /// Stops at the first failure and leaves what was made: the caller removes what it recorded.
+    fn ensure_all(&self, resources: &[Resource]) -> Result<(), KernelError>;
+
+    /// Makes none of `resources` exist, in reverse order; what is absent already is a success.
+    ///
+    /// Never stops at a failure. Links leave at once but the kernel's slow part of deleting them (RCU grace
+    /// periods, 10–20 ms) happens after this returns, many at a time.
+    fn remove_all(&self, resources: &[Resource]) -> Vec<KernelError>;
+
+    /// Everything that carries rnet's mark, recorded or not.
+    fn owned(&self) -> Result<Vec<Owned>, KernelError>;
+
+    /// Removes marked objects nobody recorded; the same promises as [`Kernel::remove_all`].
+    fn sweep(&self, orphans: &[Owned]) -> Vec<KernelError>;
+}
+
+/// Makes the host's packet filter equal to a policy.
+///
+/// **Contract:** after `apply` returns, rnet's table equals the policy; it gets there in one transaction, so no
+/// packet ever meets a half of it. Tables of others are never touched.
+pub trait Firewall: Send + Sync {
+    /// Makes rnet's table equal to `policy`, whatever it was before.
+    fn apply(&self, policy: &FirewallPolicy) -> Result<(), KernelError>;
+
+    /// Removes rnet's table.
+    fn remove(&self) -> Result<(), KernelError>;
+}
+
+/// Looks at the host, and opens sockets where they are needed.
+pub trait Host: Send + Sync {
+    /// What drivers may know.
+    fn facts(&self) -> Result<HostFacts, KernelError>;
+
+    /// The destinations of every route of every table of the host, the default routes left out.
+    fn routes(&self) -> Result<Vec<Cidr>, KernelError>;
+
+    /// Holds a port of the host, so that no process can bind it and a process that did is found out.
+    ///
+    /// Port 0 lets the kernel choose; the reservation tells which it chose.
+    fn reserve_port(
+        &self,
+        protocol: Protocol,
+        address: SocketAddr,
+    ) -> Result<PortReservation, KernelError>;
+
+    /// Opens the sockets of a sandbox's resolver on 127.0.0.11, on ports the kernel chooses, and leads
+    /// 127.0.0.11:53 of that sandbox to them; an earlier lead is replaced.
+    fn resolver_sockets(&self, sandbox: SandboxId) -> Result<ResolverSockets, KernelError>;
+
+    /// An unconnected socket in `place`, of the family of `peer`.
+    fn socket(
+        &self,
+        place: Place,
+        peer: SocketAddr,
+        kind: SocketKind,
+    ) -> Result<OwnedFd, KernelError>;
+}
+
+/// Whether a socket carries datagrams or a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SocketKind {
+    /// UDP.
+    Datagram,
+    /// TCP.
+    Stream,
+}
+
+/// A port of the host that is held until this is dropped.
+#[derive(Debug)]
+pub struct PortReservation {
+    /// The port that was reserved.
+    pub port: u16,
+    /// The bound socket that holds it; none in a fake.
+    pub socket: Option<OwnedFd>,
+}
+
+/// The sockets a sandbox's resolver answers on.
+#[derive(Debug)]
+pub struct ResolverSockets {
+    /// For queries in datagrams; non-blocking.
+    pub udp: UdpSocket,
+    /// For queries over TCP; non-blocking.
+    pub tcp: TcpListener,
+}
+
+/// The identity of an object that carries rnet's mark.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Owned {
+    /// A pinned network namespace.
+    Namespace(SandboxId),
+    /// A link in the host's namespace.
+    Link(IfName),
+}
+
+impl Owned {
+    /// The identity of a resource that carries rnet's mark itself; none for what goes with its link or namespace.
+    pub fn of(resource: &Resource) -> Option<Self> {
+        match (&resource.place, &resource.object) {
+            (_, Object::Namespace(sandbox)) => Some(Self::Namespace(*sandbox)),
+            (Place::Host, Object::Bridge(bridge)) => Some(Self::Link(bridge.name.clone())),
+            (Place::Host, Object::Veth(veth)) => Some(Self::Link(veth.name.clone())),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The words of rnet: networks, endpoints, sandboxes, and the kernel resources and firewall policy they mean.
+//!
+//! Nothing here does I/O and nothing here depends on another rnet crate: every crate speaks these values.
+
+mod dns;
+mod endpoint;
+mod facts;
+mod id;
+mod link;
+mod network;
+mod policy;
+mod port;
+mod resource;
+mod sandbox;
+
+pub use dns::DnsConfig;
+pub use endpoint::{Endpoint, EndpointSettings, Phase};
+pub use facts::HostFacts;
+pub use id::{ContainerId, EndpointId, InvalidId, NetworkId, SandboxId};
+pub use link::{IfName, InvalidIfName, InvalidMac, InvalidMtu, MacAddress, Mtu};
+pub use network::{Network, Subnet};
+pub use policy::{FirewallPolicy, HostSocket, NetworkPolicy};
+pub use port::{InvalidProtocol, Protocol, PublishedPort};
+pub use resource::{Bridge, Object, Place, Resource, Veth, VethPeer};
+pub use sandbox::Sandbox;
+
+/// An address with its prefix length, host bits kept (`172.25.0.1/16`), or a subnet (`172.25.0.0/16`).
+pub use ipnetwork::IpNetwork as Cidr;

@@ -1,0 +1,1 @@
+//! The will of rnet: the daemon that decides, records and drives.

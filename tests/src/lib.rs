@@ -1,0 +1,1 @@
+//! End to end: rnet in a private lab host.
