@@ -1,1 +1,97 @@
 //! The answers of rnet: what each kind of network means in kernel resources.
+//!
+//! A driver knows only the words of the model; it cannot touch the machine. Adding one takes a folder and a line
+//! in [`DRIVERS`].
+
+use std::net::IpAddr;
+
+use rnet_model::{Endpoint, HostFacts, IfName, Network, NetworkPolicy, Resource};
+
+mod bridge;
+mod error;
+mod host;
+mod null;
+
+pub use error::DriverError;
+
+/// Answers which kernel resources should exist for a network of one kind.
+///
+/// **Contract:** pure. Equal arguments give equal answers, in the order the resources are to be made. A network or
+/// an endpoint that the driver cannot honour in full is an error; nothing that was asked for is ignored.
+pub trait Driver: Send + Sync {
+    /// The name users choose it by, as in [`Network::driver`].
+    fn name(&self) -> &'static str;
+
+    /// Whether its only network is the predefined one, so that nobody may create another.
+    fn is_singleton(&self) -> bool;
+
+    /// What the host needs once, whatever the number of endpoints. Validates everything asked of the network.
+    fn network_resources(
+        &self,
+        network: &Network,
+        facts: &HostFacts,
+    ) -> Result<Vec<Resource>, DriverError>;
+
+    /// What attaches one endpoint, default routes left out: those are the sandbox's, chosen among its endpoints.
+    fn endpoint_resources(
+        &self,
+        network: &Network,
+        endpoint: &Endpoint,
+        facts: &HostFacts,
+    ) -> Result<Vec<Resource>, DriverError>;
+
+    /// What interface names inside a sandbox begin with; a number follows.
+    fn interface_prefix(&self, _network: &Network) -> Result<String, DriverError> {
+        Ok("eth".to_owned())
+    }
+
+    /// The default gateways its endpoints may use, at most one a family, IPv4 first; none where nothing leads out.
+    fn gateways(&self, _network: &Network) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
+    /// What the host's packet filter allows and translates for the network; none where it has no say.
+    fn firewall(&self, _network: &Network) -> Result<Option<NetworkPolicy>, DriverError> {
+        Ok(None)
+    }
+
+    /// The host's interface that the network is, if any: no two networks may be the same one.
+    fn host_interface(&self, _network: &Network) -> Result<Option<IfName>, DriverError> {
+        Ok(None)
+    }
+
+    /// The host's address that ports are published on where none was named; none stands for all of them.
+    fn host_binding(&self, _network: &Network) -> Result<Option<IpAddr>, DriverError> {
+        Ok(None)
+    }
+}
+
+/// The drivers, each under every name it has.
+const DRIVERS: &[(&str, &dyn Driver)] = &[
+    ("bridge", &bridge::Bridge),
+    ("host", &host::Host),
+    ("null", &null::Null),
+    ("none", &null::Null),
+];
+
+/// The driver called `name`, if there is one; `none` is another name of `null`.
+pub fn driver(name: &str) -> Option<&'static dyn Driver> {
+    DRIVERS
+        .iter()
+        .find_map(|&(known, driver)| (known == name).then_some(driver))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_is_found_under_each_of_its_names() {
+        let found = |name| driver(name).map(|driver| (driver.name(), driver.is_singleton()));
+        assert_eq!(found("bridge"), Some(("bridge", false)));
+        assert_eq!(found("host"), Some(("host", true)));
+        assert_eq!(found("null"), Some(("null", true)));
+        assert_eq!(found("none"), Some(("null", true)));
+        assert_eq!(found("Bridge"), None);
+    }
+}

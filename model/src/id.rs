@@ -23,6 +23,11 @@ macro_rules! ids {
                 Self(bytes)
             }
 
+            /// Its 32 bytes.
+            pub const fn bytes(self) -> [u8; 32] {
+                self.0
+            }
+
             /// The first 12 hex digits: what tables show and interface names carry.
             pub fn short(&self) -> String {
                 hex(&self.0[..6])

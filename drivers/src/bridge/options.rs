@@ -1,0 +1,155 @@
+//! The options of bridge networks and of their endpoints, typed (libnetwork: drivers/bridge/labels.go, netlabel).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use rnet_model::{IfName, Mtu, Network};
+
+use crate::DriverError;
+
+pub(super) const MTU: &str = "com.docker.network.driver.mtu";
+
+const NAME: &str = "com.docker.network.bridge.name";
+const ICC: &str = "com.docker.network.bridge.enable_icc";
+const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
+const DEFAULT_BRIDGE: &str = "com.docker.network.bridge.default_bridge";
+const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
+const INTERFACE_PREFIX: &str = "com.docker.network.container_iface_prefix";
+/// Already in the endpoint's interface name when a driver sees it.
+const ENDPOINT_IFNAME: &str = "com.docker.network.endpoint.ifname";
+
+/// Everything below this is Docker's, so a label there that no one knows is a mistake.
+const DOCKERS: &str = "com.docker.network.";
+
+/// Options of Docker's that rnet lacks, each with the one value that asks for what rnet does anyway.
+const UNSUPPORTED: &[(&str, &str)] = &[
+    ("com.docker.network.advertise_addr_ms", ""),
+    ("com.docker.network.advertise_addr_nmsgs", ""),
+    ("com.docker.network.bridge.gateway_mode_ipv4", "nat"),
+    ("com.docker.network.bridge.gateway_mode_ipv6", "nat"),
+    ("com.docker.network.bridge.inhibit_ipv4", "false"),
+    ("com.docker.network.bridge.trusted_host_interfaces", ""),
+    ("com.docker.network.enable_ipv4", ""),
+    ("com.docker.network.enable_ipv6", ""),
+    ("com.docker.network.endpoint.sysctls", ""),
+    ("com.docker.network.host_ipv4", ""),
+    ("com.docker.network.host_ipv6", ""),
+];
+
+/// What was asked of one bridge network, defaults filled in.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Options {
+    /// The bridge's name.
+    pub(super) bridge: IfName,
+    /// Whether endpoints may talk to each other.
+    pub(super) icc: bool,
+    /// Whether what leaves by another interface takes that interface's address.
+    pub(super) masquerade: bool,
+    /// The MTU of the bridge and its endpoints, if it was fixed.
+    pub(super) mtu: Option<Mtu>,
+    /// What interface names inside a sandbox begin with.
+    pub(super) interface_prefix: String,
+    /// Where ports are published that name no address of the host.
+    pub(super) host_binding: Option<IpAddr>,
+}
+
+impl Options {
+    /// Reads a network's options; those outside Docker's name space are the user's own and are left alone.
+    pub(super) fn of(network: &Network) -> Result<Self, DriverError> {
+        let name = format!("br-{}", network.id.short());
+        let mut options = Self {
+            bridge: name
+                .parse()
+                .expect("br- and 12 hex digits are a valid name"),
+            icc: true,
+            masquerade: true,
+            mtu: None,
+            interface_prefix: "eth".to_owned(),
+            host_binding: None,
+        };
+        for (label, value) in &network.options {
+            options.set(label, value)?;
+        }
+        Ok(options)
+    }
+
+    fn set(&mut self, label: &str, value: &str) -> Result<(), DriverError> {
+        match label {
+            // Docker takes an empty text for "choose yourself".
+            NAME | INTERFACE_PREFIX | HOST_BINDING if value.is_empty() => {}
+            NAME => self.bridge = parse(label, value, "an interface name of 1 to 15 characters")?,
+            ICC => self.icc = boolean(label, value)?,
+            MASQUERADE => self.masquerade = boolean(label, value)?,
+            DEFAULT_BRIDGE => _ = boolean(label, value)?,
+            MTU => self.mtu = mtu(label, value)?,
+            INTERFACE_PREFIX => self.interface_prefix = prefix(label, value)?,
+            HOST_BINDING => self.host_binding = Some(parse(label, value, "an IP address")?),
+            _ => refuse(label, value)?,
+        }
+        Ok(())
+    }
+}
+
+/// Checks the options of an endpoint, none of which is the driver's to carry out.
+pub(super) fn check_endpoint(options: &BTreeMap<String, String>) -> Result<(), DriverError> {
+    options
+        .iter()
+        .filter(|(label, _)| *label != ENDPOINT_IFNAME)
+        .try_for_each(|(label, value)| refuse(label, value))
+}
+
+/// Refuses what the user could believe to be in force.
+fn refuse(label: &str, value: &str) -> Result<(), DriverError> {
+    let label = label.to_owned();
+    match UNSUPPORTED.iter().find(|(known, _)| *known == label) {
+        Some((_, harmless)) if *harmless == value => Ok(()),
+        Some(_) => Err(DriverError::UnsupportedOption {
+            label,
+            value: value.to_owned(),
+        }),
+        None if label.starts_with(DOCKERS) => Err(DriverError::UnknownOption { label }),
+        None => Ok(()),
+    }
+}
+
+fn parse<T: FromStr>(label: &str, value: &str, expected: &'static str) -> Result<T, DriverError> {
+    value.parse().map_err(|_| invalid(label, value, expected))
+}
+
+/// The spellings of Go's `strconv.ParseBool`, which Docker's clients rely on.
+fn boolean(label: &str, value: &str) -> Result<bool, DriverError> {
+    match value {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(invalid(label, value, "true or false")),
+    }
+}
+
+/// Zero leaves the choice to rnet.
+fn mtu(label: &str, value: &str) -> Result<Option<Mtu>, DriverError> {
+    let expected = "a number of bytes from 68 to 65535, or 0 for the default,";
+    let bytes: u32 = parse(label, value, expected)?;
+    match bytes {
+        0 => Ok(None),
+        _ => Mtu::try_from(bytes)
+            .map(Some)
+            .map_err(|_| invalid(label, value, expected)),
+    }
+}
+
+/// A prefix must leave room for the number that follows it.
+fn prefix(label: &str, value: &str) -> Result<String, DriverError> {
+    let expected = "the first 1 to 12 characters of an interface name";
+    parse::<IfName>(label, &format!("{value}999"), expected)
+        .map(|_| value.to_owned())
+        .map_err(|_| invalid(label, value, expected))
+}
+
+pub(super) fn invalid(label: &str, value: &str, expected: &'static str) -> DriverError {
+    DriverError::InvalidOption {
+        label: label.to_owned(),
+        value: value.to_owned(),
+        expected,
+    }
+}
