@@ -1,0 +1,204 @@
+//! One sandbox's resolver: its two sockets and the queries that come in on them.
+
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use hickory_proto::op::ResponseCode;
+use rnet_model::SandboxId;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::warn;
+
+use crate::exchange::{read_message, write_message};
+use crate::forward::Forwarder;
+use crate::{Answer, Directory, Forwarding, Request, Sockets, Transport, answer};
+
+/// How many queries of one sandbox are being forwarded at once; one more is refused (libnetwork's `maxConcurrent`).
+const MAX_FORWARDED: usize = 1024;
+/// How many connections one sandbox may hold open (RFC 7766, 6.2.2).
+const MAX_CONNECTIONS: usize = 64;
+/// How long a connection may be idle, or a client slow to read (RFC 7766, 6.2.3).
+const IDLE: Duration = Duration::from_secs(10);
+/// The longest query that is read from a datagram, in bytes: over three times what clients are told to keep to.
+const MAX_QUERY: usize = 4096;
+/// How many datagrams are read in a row before the runtime may give other tasks their turn.
+const BURST: usize = 16;
+/// How long to wait after a socket failed in a way that may last, such as for want of file descriptors.
+const BREATHER: Duration = Duration::from_millis(100);
+/// 2^32 divided by the golden ratio: its multiples are spread evenly, whatever the stride they are looked at with.
+const GOLDEN: u32 = 0x9e37_79b9;
+
+/// One sandbox's resolver.
+pub(crate) struct Session {
+    sandbox: SandboxId,
+    directory: Arc<RwLock<Directory>>,
+    forwarder: Forwarder,
+    permits: Arc<Semaphore>,
+    turn: AtomicU32,
+}
+
+/// What a message leads to.
+enum Step {
+    Done,
+    Reply(Vec<u8>),
+    Forward(Box<Forward>),
+}
+
+/// A query on its way to the sandbox's servers; dropped, it makes room for another.
+struct Forward {
+    request: Request,
+    query: Vec<u8>,
+    transport: Transport,
+    forwarding: Forwarding,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Session {
+    pub(crate) fn new(
+        sandbox: SandboxId,
+        directory: Arc<RwLock<Directory>>,
+        sockets: Arc<dyn Sockets>,
+    ) -> Self {
+        Self {
+            sandbox,
+            directory,
+            forwarder: Forwarder::new(sockets),
+            permits: Arc::new(Semaphore::new(MAX_FORWARDED)),
+            turn: AtomicU32::new(0),
+        }
+    }
+
+    /// Answers datagrams for as long as it is polled: local names at once, in place, the others as tasks of its own.
+    pub(crate) async fn serve_udp(self: Arc<Self>, socket: UdpSocket) {
+        let socket = Arc::new(socket);
+        let mut forwards = JoinSet::new();
+        loop {
+            tokio::select! {
+                ready = socket.readable() => {
+                    if let Err(error) = ready.and_then(|()| self.drain(&socket, &mut forwards)) {
+                        warn!(sandbox = self.sandbox.short(), %error, "cannot receive DNS queries");
+                        sleep(BREATHER).await;
+                    }
+                }
+                Some(_) = forwards.join_next() => {}
+            }
+        }
+    }
+
+    /// Answers the connections of a listener for as long as it is polled.
+    pub(crate) async fn serve_tcp(self: Arc<Self>, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+                    Ok((stream, _)) => drop(connections.spawn(Arc::clone(&self).converse(stream))),
+                    Err(error) => {
+                        warn!(sandbox = self.sandbox.short(), %error, "cannot accept DNS connections");
+                        sleep(BREATHER).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    }
+
+    fn drain(
+        self: &Arc<Self>,
+        socket: &Arc<UdpSocket>,
+        forwards: &mut JoinSet<()>,
+    ) -> io::Result<()> {
+        let mut buffer = [0; MAX_QUERY];
+        for _ in 0..BURST {
+            let (length, client) = match socket.try_recv_from(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                received => received?,
+            };
+            match self.step(&buffer[..length], Transport::Udp) {
+                Step::Done => {}
+                // A datagram that cannot be sent is as good as lost: the client asks again.
+                Step::Reply(reply) => drop(socket.try_send_to(&reply, client)),
+                Step::Forward(forward) => {
+                    let (session, socket) = (Arc::clone(self), Arc::clone(socket));
+                    forwards.spawn(async move {
+                        let reply = session.forward(*forward).await;
+                        drop(socket.send_to(&reply, client).await);
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers the queries of one connection, each as soon as it can be (RFC 7766, 6.2.1.1).
+    async fn converse(self: Arc<Self>, stream: TcpStream) {
+        let (mut reader, writer) = stream.into_split();
+        let writer = Arc::new(Mutex::new(writer));
+        let mut forwards = JoinSet::new();
+        while let Ok(Ok(query)) = timeout(IDLE, read_message(&mut reader)).await {
+            match self.step(&query, Transport::Tcp) {
+                Step::Done => break,
+                Step::Reply(reply) => {
+                    if send(&writer, &reply).await.is_err() {
+                        break;
+                    }
+                }
+                Step::Forward(forward) => {
+                    let (session, writer) = (Arc::clone(&self), Arc::clone(&writer));
+                    forwards.spawn(async move {
+                        let reply = session.forward(*forward).await;
+                        // The reader of the same connection will notice what is wrong with it.
+                        drop(send(&writer, &reply).await);
+                    });
+                }
+            }
+            while forwards.try_join_next().is_some() {}
+        }
+        // A client may close its side as soon as it has asked (RFC 7766, 6.2.4).
+        forwards.join_all().await;
+    }
+
+    fn step(&self, query: &[u8], transport: Transport) -> Step {
+        let turn = self.turn.fetch_add(GOLDEN, Ordering::Relaxed) >> 16;
+        let directory = self
+            .directory
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        match answer(&directory, self.sandbox, query, transport, turn) {
+            Answer::Ignore => Step::Done,
+            Answer::Local(reply) => Step::Reply(reply),
+            Answer::Forward(request) => match Arc::clone(&self.permits).try_acquire_owned() {
+                Err(_) => Step::Reply(request.encoded_reply(ResponseCode::Refused)),
+                Ok(permit) => Step::Forward(Box::new(Forward {
+                    request,
+                    query: query.to_vec(),
+                    transport,
+                    forwarding: directory.forwarding(self.sandbox),
+                    _permit: permit,
+                })),
+            },
+        }
+    }
+
+    async fn forward(&self, forward: Forward) -> Vec<u8> {
+        let Forward {
+            request,
+            query,
+            transport,
+            forwarding,
+            ..
+        } = &forward;
+        self.forwarder
+            .forward(request, query, *transport, forwarding)
+            .await
+    }
+}
+
+async fn send(writer: &Mutex<OwnedWriteHalf>, reply: &[u8]) -> io::Result<()> {
+    let mut writer = writer.lock().await;
+    timeout(IDLE, write_message(&mut *writer, reply)).await?
+}
