@@ -6,13 +6,18 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The name of a network interface: 1–15 bytes, as the kernel's `dev_valid_name` wants it (net/core/dev.c).
+///
+/// `%` is refused too, as the kernel puts a number in its place, and so are `all` and `default`, whose sysctls are
+/// those of every link.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IfName(String);
 
 /// A text the kernel would refuse as an interface name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("invalid interface name {0:?}: use 1 to 15 characters, no '/', ':' or white space")]
+#[error(
+    "invalid interface name {0:?}: use 1 to 15 characters, no '/', ':', '%' or white space, and neither \"all\" nor \"default\""
+)]
 pub struct InvalidIfName(String);
 
 impl IfName {
@@ -29,10 +34,11 @@ impl TryFrom<String> for IfName {
     type Error = InvalidIfName;
 
     fn try_from(name: String) -> Result<Self, InvalidIfName> {
-        let fits = (1..=Self::MAX_LEN).contains(&name.len()) && name != "." && name != "..";
+        let fits = (1..=Self::MAX_LEN).contains(&name.len())
+            && !matches!(name.as_str(), "." | ".." | "all" | "default");
         let clean = name
             .bytes()
-            .all(|b| b.is_ascii_graphic() && b != b'/' && b != b':');
+            .all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b':' | b'%'));
         if fits && clean {
             Ok(Self(name))
         } else {
@@ -170,7 +176,19 @@ mod tests {
 
     #[test]
     fn names_the_kernel_refuses_are_refused_here() {
-        for name in ["", ".", "..", "a/b", "a:b", "a b", "sixteen-letters-", "é"] {
+        for name in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a:b",
+            "a b",
+            "sixteen-letters-",
+            "é",
+            "eth%d",
+            "all",
+            "default",
+        ] {
             assert!(name.parse::<IfName>().is_err(), "{name:?}");
         }
         assert!("br-0a0a0a0a0a0a".parse::<IfName>().is_ok());
