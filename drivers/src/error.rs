@@ -7,7 +7,7 @@
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DriverError {
     /// An option has a value it cannot have.
-    #[error("invalid value {value:?} for option {label}: {expected} is expected")]
+    #[error("invalid value {value:?} for option {label}: expected {expected}")]
     InvalidOption {
         /// The option.
         label: String,

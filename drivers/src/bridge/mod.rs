@@ -4,8 +4,8 @@ use std::iter::once;
 use std::net::{IpAddr, Ipv6Addr};
 
 use rnet_model::{
-    Bridge as BridgeLink, Cidr, Endpoint, HostFacts, IfName, MacAddress, Mtu, Network,
-    NetworkPolicy, Object, Resource, Subnet, Veth, VethPeer,
+    Bridge as BridgeLink, Cidr, Endpoint, HostFacts, IfName, MacAddress, Network, NetworkPolicy,
+    Object, Resource, Subnet, Veth, VethPeer,
 };
 
 use crate::{Driver, DriverError};
@@ -38,7 +38,7 @@ impl Driver for Bridge {
         let bridge = BridgeLink {
             name: options.bridge.clone(),
             mac: bridge_mac(network),
-            mtu: mtu(&options, network, facts)?,
+            mtu: options.link_mtu(network, facts),
         };
         let objects = [
             forwarding(network),
@@ -59,7 +59,7 @@ impl Driver for Bridge {
         let options = Options::of(network)?;
         let veth = Object::Veth(Veth {
             name: host_end(endpoint),
-            mtu: mtu(&options, network, facts)?,
+            mtu: options.link_mtu(network, facts),
             bridge: options.bridge,
             isolated: !options.icc,
             peer: VethPeer {
@@ -146,38 +146,6 @@ fn gateway(subnet: &Subnet) -> Option<IpAddr> {
         .find_map(|name| subnet.auxiliary_addresses.get(name).copied())
         .or(subnet.gateway)
 }
-
-/// What was asked for, or less than Ethernet's 1500 bytes where the way out of the host carries less.
-fn mtu(
-    options: &Options,
-    network: &Network,
-    facts: &HostFacts,
-) -> Result<Option<Mtu>, DriverError> {
-    let least = if network.enable_ipv6 {
-        IPV6_LEAST_MTU
-    } else {
-        0
-    };
-    match (options.mtu, facts.egress_mtu) {
-        (Some(mtu), _) if u32::from(mtu) < least => Err(options::invalid(
-            options::MTU,
-            &mtu.to_string(),
-            "at least 1280, which IPv6 needs,",
-        )),
-        (Some(mtu), _) => Ok(Some(mtu)),
-        (None, Some(egress)) => {
-            let bytes = u32::from(egress).max(least);
-            Ok(Mtu::try_from(bytes).ok().filter(|_| bytes < ETHERNET_MTU))
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-/// The kernel's default for bridges and veths, in bytes.
-const ETHERNET_MTU: u32 = 1500;
-
-/// RFC 8200, section 5, in bytes; the kernel takes IPv6 off a link that carries less.
-const IPV6_LEAST_MTU: u32 = 1280;
 
 /// Fixed for the life of the network, so that neighbours' caches stay true when `netd` makes its bridge again.
 fn bridge_mac(network: &Network) -> MacAddress {

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use rnet_model::{IfName, Mtu, Network};
+use rnet_model::{HostFacts, IfName, Mtu, Network};
 
 use crate::DriverError;
-
-pub(super) const MTU: &str = "com.docker.network.driver.mtu";
 
 const NAME: &str = "com.docker.network.bridge.name";
 const ICC: &str = "com.docker.network.bridge.enable_icc";
 const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
 const DEFAULT_BRIDGE: &str = "com.docker.network.bridge.default_bridge";
 const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
+const MTU: &str = "com.docker.network.driver.mtu";
 const INTERFACE_PREFIX: &str = "com.docker.network.container_iface_prefix";
 /// Already in the endpoint's interface name when a driver sees it.
 const ENDPOINT_IFNAME: &str = "com.docker.network.endpoint.ifname";
@@ -36,6 +35,12 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("com.docker.network.host_ipv4", ""),
     ("com.docker.network.host_ipv6", ""),
 ];
+
+/// The kernel's default for bridges and veths, in bytes.
+const ETHERNET_MTU: u32 = 1500;
+
+/// RFC 8200, section 5, in bytes; the kernel takes IPv6 off a link that carries less.
+const IPV6_LEAST_MTU: u32 = 1280;
 
 /// What was asked of one bridge network, defaults filled in.
 #[derive(PartialEq, Eq, Debug)]
@@ -71,7 +76,26 @@ impl Options {
         for (label, value) in &network.options {
             options.set(label, value)?;
         }
-        Ok(options)
+        match options.mtu.map(u32::from) {
+            Some(bytes) if network.enable_ipv6 && bytes < IPV6_LEAST_MTU => Err(invalid(
+                MTU,
+                &bytes.to_string(),
+                "at least 1280 on an IPv6 network",
+            )),
+            _ => Ok(options),
+        }
+    }
+
+    /// The MTU that was asked for; else that of the host's way out, where it is less than the kernel's default.
+    pub(super) fn link_mtu(&self, network: &Network, facts: &HostFacts) -> Option<Mtu> {
+        let least = if network.enable_ipv6 {
+            IPV6_LEAST_MTU
+        } else {
+            0
+        };
+        let egress = || u32::from(facts.egress_mtu?).max(least).try_into().ok();
+        self.mtu
+            .or_else(|| egress().filter(|&mtu| u32::from(mtu) < ETHERNET_MTU))
     }
 
     fn set(&mut self, label: &str, value: &str) -> Result<(), DriverError> {
@@ -146,10 +170,99 @@ fn prefix(label: &str, value: &str) -> Result<String, DriverError> {
         .map_err(|_| invalid(label, value, expected))
 }
 
-pub(super) fn invalid(label: &str, value: &str, expected: &'static str) -> DriverError {
+fn invalid(label: &str, value: &str, expected: &'static str) -> DriverError {
     DriverError::InvalidOption {
         label: label.to_owned(),
         value: value.to_owned(),
         expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::tests::{V4, V6, network};
+
+    fn message(label: &str, value: &str) -> String {
+        Options::of(&network(&[(label, value)], &[V4, V6]))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_by_its_label_with_what_is_expected() {
+        let room = "expected the first 1 to 12 characters of an interface name";
+        for (label, value, expected) in [
+            (
+                NAME,
+                "a name",
+                "expected an interface name of 1 to 15 characters",
+            ),
+            (
+                NAME,
+                "sixteen-letters-",
+                "expected an interface name of 1 to 15 characters",
+            ),
+            (ICC, "yes", "expected true or false"),
+            (MASQUERADE, "", "expected true or false"),
+            (
+                MTU,
+                "67",
+                "expected 68 to 65535 bytes, or 0 for the default",
+            ),
+            (
+                MTU,
+                "-1",
+                "expected 68 to 65535 bytes, or 0 for the default",
+            ),
+            (MTU, "1279", "expected at least 1280 on an IPv6 network"),
+            (INTERFACE_PREFIX, "thirteen-char", room),
+            (INTERFACE_PREFIX, "a/b", room),
+            (HOST_BINDING, "localhost", "expected an IP address"),
+        ] {
+            let whole = format!("invalid value {value:?} for option {label}: {expected}");
+            assert_eq!(message(label, value), whole);
+        }
+    }
+
+    #[test]
+    fn what_rnet_cannot_do_is_refused_but_not_what_it_does_anyway() {
+        for (label, harmless) in UNSUPPORTED {
+            assert!(
+                message(label, "routed").contains("is not supported"),
+                "{label}"
+            );
+            let options = Options::of(&network(&[(label, harmless)], &[V4]));
+            assert_eq!(
+                options,
+                Options::of(&network(&[], &[V4])),
+                "{label}={harmless}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_label_of_dockers_that_no_one_knows_is_a_mistake_and_any_other_is_the_users_own() {
+        let misspelt = "com.docker.network.bridge.enable_icq";
+        assert!(message(misspelt, "true").starts_with("unknown option com.docker.network.bridge"));
+        assert!(Options::of(&network(&[("parent", "eth0")], &[V4])).is_ok());
+    }
+
+    #[test]
+    fn an_empty_name_leaves_the_choice_to_rnet() {
+        let empty = [(NAME, ""), (INTERFACE_PREFIX, ""), (HOST_BINDING, "")];
+        assert_eq!(
+            Options::of(&network(&empty, &[V4])),
+            Options::of(&network(&[], &[V4]))
+        );
+    }
+
+    #[test]
+    fn an_endpoint_may_choose_its_interface_name_and_nothing_else() {
+        let check = |label: &str| check_endpoint(&BTreeMap::from([(label.into(), "x".into())]));
+        assert_eq!(check(ENDPOINT_IFNAME), Ok(()));
+        assert_eq!(check("my.label"), Ok(()));
+        assert!(check("com.docker.network.endpoint.sysctls").is_err());
+        assert!(check("com.docker.network.endpoint.ifnam").is_err());
     }
 }
