@@ -88,13 +88,7 @@ impl Driver for Bridge {
         if network.internal {
             return Vec::new();
         }
-        let of = |v4| {
-            network
-                .subnets
-                .iter()
-                .find(|s| s.subnet.is_ipv4() == v4)
-                .and_then(gateway)
-        };
+        let of = |v4| subnets(network, v4).find_map(gateway);
         [of(true), of(false)].into_iter().flatten().collect()
     }
 
@@ -118,14 +112,10 @@ impl Driver for Bridge {
 }
 
 fn check(network: &Network, facts: &HostFacts) -> Result<(), DriverError> {
-    let of = |v4| {
-        network
-            .subnets
-            .iter()
-            .filter(|s| s.subnet.is_ipv4() == v4)
-            .count()
-    };
-    if of(true) > 1 || of(false) > 1 {
+    if [true, false]
+        .into_iter()
+        .any(|v4| subnets(network, v4).count() > 1)
+    {
         return Err(DriverError::MultipleSubnets {
             network: network.name.clone(),
         });
@@ -136,6 +126,13 @@ fn check(network: &Network, facts: &HostFacts) -> Result<(), DriverError> {
         });
     }
     Ok(())
+}
+
+fn subnets(network: &Network, v4: bool) -> impl Iterator<Item = &Subnet> {
+    network
+        .subnets
+        .iter()
+        .filter(move |subnet| subnet.subnet.is_ipv4() == v4)
 }
 
 /// The default route of endpoints: the subnet's gateway, unless the user names another machine in an auxiliary
@@ -205,21 +202,17 @@ fn ipv6_sysctls(link: &IfName, enable: bool, facts: &HostFacts) -> Vec<Object> {
 }
 
 fn bridge_addresses(network: &Network, bridge: &IfName) -> Vec<Object> {
-    let mut cidrs: Vec<Cidr> = network
+    let gateways = network
         .subnets
         .iter()
-        .filter_map(|subnet| Cidr::new(subnet.gateway?, subnet.subnet.prefix()).ok())
-        .collect();
-    if network.enable_ipv6 && !cidrs.contains(&link_local()) {
-        cidrs.push(link_local());
-    }
-    cidrs
-        .into_iter()
+        .filter_map(|subnet| Cidr::new(subnet.gateway?, subnet.subnet.prefix()).ok());
+    gateways
+        .chain(network.enable_ipv6.then(link_local))
         .map(|cidr| address(bridge, cidr))
         .collect()
 }
 
-/// The same on every bridge, as in libnetwork, so that a container may use it as its router's address.
+/// The same on every bridge, as in libnetwork: a router's address that needs no configuration.
 fn link_local() -> Cidr {
     let router = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
     Cidr::new(router.into(), 64).expect("64 is within an IPv6 address")

@@ -152,11 +152,10 @@ fn boolean(label: &str, value: &str) -> Result<bool, DriverError> {
 
 /// Zero leaves the choice to rnet.
 fn mtu(label: &str, value: &str) -> Result<Option<Mtu>, DriverError> {
-    let expected = "a number of bytes from 68 to 65535, or 0 for the default,";
-    let bytes: u32 = parse(label, value, expected)?;
-    match bytes {
+    let expected = "68 to 65535 bytes, or 0 for the default";
+    match parse(label, value, expected)? {
         0 => Ok(None),
-        _ => Mtu::try_from(bytes)
+        bytes => Mtu::try_from(bytes)
             .map(Some)
             .map_err(|_| invalid(label, value, expected)),
     }
