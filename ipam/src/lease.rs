@@ -123,3 +123,6 @@ fn reserved(subnet: &Subnet) -> BTreeSet<IpAddr> {
 fn with_prefix(address: IpAddr, subnet: &Subnet) -> Cidr {
     Cidr::new(address, subnet.subnet.prefix()).expect("the address is of the subnet's family")
 }
+
+#[cfg(test)]
+mod tests;

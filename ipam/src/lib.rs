@@ -9,6 +9,8 @@ mod family;
 mod lease;
 mod plan;
 mod pools;
+#[cfg(test)]
+mod properties;
 mod space;
 
 pub use error::{Holder, IpamError, Kind};

@@ -140,3 +140,6 @@ fn resolve(subnet: Cidr, entry: &SubnetRequest) -> Result<Subnet, IpamError> {
         auxiliary_addresses: entry.auxiliary_addresses.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests;
