@@ -1,0 +1,110 @@
+//! The command line: which commands there are, and which code each of them ends with.
+
+use clap::{Parser, Subcommand};
+
+use crate::api::Api;
+use crate::container::{attach, exec, lifecycle, logs, port, ps, run, start};
+use crate::error::Result;
+use crate::host::{self, Host};
+use crate::{image, inspect, network, system};
+
+/// Containers and the networks between them
+#[derive(Parser)]
+#[command(
+    name = "rnet",
+    version,
+    infer_subcommands = false,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Line {
+    /// The socket netd listens on
+    #[arg(short = 'H', long, global = true, env = "RNET_HOST", default_value = host::DEFAULT)]
+    host: Host,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Manage networks
+    #[command(subcommand)]
+    Network(network::Command),
+    /// Manage images
+    #[command(subcommand)]
+    Image(image::Command),
+    Run(Box<run::Run>),
+    Create(Box<run::Create>),
+    Start(start::Start),
+    Stop(lifecycle::Stop),
+    Restart(lifecycle::Restart),
+    Kill(lifecycle::Kill),
+    Wait(lifecycle::Wait),
+    Rm(lifecycle::Remove),
+    Rename(lifecycle::Rename),
+    Exec(exec::Exec),
+    Attach(attach::Attach),
+    Logs(logs::Logs),
+    Ps(ps::Ps),
+    Port(port::Port),
+    /// Show all about containers, networks or images, as JSON
+    Inspect(inspect::InspectAny),
+    #[command(hide = true)]
+    Images(image::List),
+    #[command(hide = true)]
+    Rmi(image::Remove),
+    Events(system::Events),
+    Info(system::Info),
+    Version(system::Version),
+}
+
+impl Line {
+    /// Does what the line says; the exit code is the command's own, or the container's.
+    pub(crate) async fn run(self) -> Result<u8> {
+        let api = &Api::new(self.host)?;
+        match self.command {
+            Command::Network(command) => command.run(api).await,
+            Command::Image(command) => command.run(api).await,
+            Command::Run(command) => command.run(api).await,
+            Command::Create(command) => command.run(api).await,
+            Command::Start(command) => command.run(api).await,
+            Command::Stop(command) => command.run(api).await,
+            Command::Restart(command) => command.run(api).await,
+            Command::Kill(command) => command.run(api).await,
+            Command::Wait(command) => command.run(api).await,
+            Command::Rm(command) => command.run(api).await,
+            Command::Rename(command) => command.run(api).await,
+            Command::Exec(command) => command.run(api).await,
+            Command::Attach(command) => command.run(api).await,
+            Command::Logs(command) => command.run(api).await,
+            Command::Ps(command) => command.run(api).await,
+            Command::Port(command) => command.run(api).await,
+            Command::Inspect(command) => command.run(api).await,
+            Command::Images(command) => command.run(api).await,
+            Command::Rmi(command) => command.run(api).await,
+            Command::Events(command) => command.run(api).await,
+            Command::Info(command) => command.run(api).await,
+            Command::Version(command) => command.run(api).await,
+        }
+    }
+
+    /// The exit code for a command that failed. Where a container's own code is expected, ours
+    /// must not look like one (docker.md 4.3).
+    pub(crate) const fn failure_code(&self) -> u8 {
+        match self.command {
+            Command::Run(_) | Command::Create(_) => 125,
+            _ => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Line::command().debug_assert();
+    }
+}

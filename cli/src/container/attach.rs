@@ -1,0 +1,148 @@
+//! `attach`, and what it shares with `run` and `start`: a container in the foreground.
+
+use bollard::models::ContainerWaitResponse;
+use bollard::query_parameters::ResizeContainerTTYOptions;
+use bytes::Bytes;
+use clap::Args;
+use hyper::body::Incoming;
+use hyper::{Method, Response};
+use tokio::select;
+
+use crate::api::{self, Api, segment};
+use crate::error::{Error, Result};
+use crate::stream::session::{End, Session, Streams};
+use crate::stream::signals::Signals;
+
+/// The exit code when the daemon cannot tell the container's (docker.md 4.3).
+const UNKNOWN: u8 = 125;
+
+/// Show a running container's output, pass on signals and input, and return its exit code
+#[derive(Args)]
+pub(crate) struct Attach {
+    /// Do not forward standard input
+    #[arg(long)]
+    no_stdin: bool,
+    /// Name or id
+    container: String,
+}
+
+impl Attach {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        let container = &self.container;
+        let document = api
+            .document(&format!("/containers/{}/json", segment(container)))
+            .await?;
+        if document["State"]["Running"] != true {
+            return Err(Error::Conflict(
+                "cannot attach to a stopped container: start it first",
+            ));
+        }
+        let is = |field: &str| document["Config"][field].as_bool().unwrap_or_default();
+        let streams = Streams::new(is("Tty"), is("OpenStdin") && !self.no_stdin)?;
+        Attached::open(api, container, streams, Until::NotRunning)
+            .await?
+            .follow()
+            .await
+    }
+}
+
+/// What the end of a container is for the one who waits.
+#[derive(Clone, Copy)]
+pub(crate) enum Until {
+    /// It does not run, now or in future.
+    NotRunning,
+    /// It ends after it was started.
+    NextExit,
+    /// It has ended and is gone.
+    Removed,
+}
+
+impl Until {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRunning => "not-running",
+            Self::NextExit => "next-exit",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// A container whose output, input, signals and exit are ours, be it started yet or not.
+pub(crate) struct Attached<'a> {
+    api: &'a Api,
+    container: &'a str,
+    session: Session,
+    signals: Signals,
+    exit: Response<Incoming>,
+}
+
+impl<'a> Attached<'a> {
+    /// Attaches to `container`. When this returns, the daemon listens: nothing that the container
+    /// does from now on is missed, not even its end.
+    pub(crate) async fn open(
+        api: &'a Api,
+        container: &'a str,
+        streams: Streams,
+        until: Until,
+    ) -> Result<Self> {
+        let name = segment(container);
+        let stdin = u8::from(streams.stdin());
+        let path = format!("/containers/{name}/attach?stream=1&stdin={stdin}&stdout=1&stderr=1");
+        let connection = api.hijack(&path, Bytes::new()).await?;
+        let path = format!("/containers/{name}/wait?condition={}", until.as_str());
+        let exit = api.open(Method::POST, &path).await?;
+        let (signals, session) = (Signals::catch()?, Session::new(connection, streams)?);
+        Ok(Self {
+            api,
+            container,
+            session,
+            signals,
+            exit,
+        })
+    }
+
+    /// Stays with the container until it ends, and returns its exit code; 0 if we are detached.
+    pub(crate) async fn follow(self) -> Result<u8> {
+        let Self {
+            api,
+            container,
+            session,
+            signals,
+            exit,
+        } = self;
+        let name = &segment(container);
+        let resize = async |rows, columns| {
+            let size = ResizeContainerTTYOptions {
+                h: i32::from(rows),
+                w: i32::from(columns),
+            };
+            // The container may not have started yet or have ended already.
+            let _ = api.docker.resize_container_tty(name, size).await;
+        };
+        let ended = async {
+            match session.carry(resize).await? {
+                End::Output => exit_code(exit).await,
+                End::Detached => Ok(0),
+            }
+        };
+        select! {
+            code = ended => code,
+            code = signals.forward(api, container) => match code {},
+        }
+    }
+}
+
+async fn exit_code(exit: Response<Incoming>) -> Result<u8> {
+    let exit: ContainerWaitResponse = api::read(exit, "wait").await?;
+    match exit
+        .error
+        .and_then(|error| error.message)
+        .filter(|message| !message.is_empty())
+    {
+        Some(message) => Err(Error::NotStarted {
+            code: UNKNOWN,
+            message,
+        }),
+        None => Ok(u8::try_from(exit.status_code & 0xff).unwrap_or(UNKNOWN)),
+    }
+}

@@ -1,0 +1,98 @@
+//! `exec`: another command in a running container.
+
+use std::path::PathBuf;
+
+use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions};
+use bytes::Bytes;
+use clap::Args;
+use serde_json::json;
+
+use crate::api::{Api, segment};
+use crate::error::Result;
+use crate::parse::env;
+use crate::stream::session::{Session, Streams};
+
+/// Run a command in a running container, and return its exit code
+#[derive(Args)]
+#[command(override_usage = "rnet exec [OPTIONS] CONTAINER COMMAND [ARG...]")]
+pub(crate) struct Exec {
+    /// Leave the command in the background
+    #[arg(short, long)]
+    detach: bool,
+    /// Forward standard input
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give the command a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Run as this user
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    user: Option<String>,
+    /// Start in this directory
+    #[arg(short, long, value_name = "DIRECTORY")]
+    workdir: Option<String>,
+    /// Set a variable; a bare NAME takes its value from here
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Read variables from a file, one NAME=VALUE per line
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// The container, then the command and its arguments
+    #[arg(
+        required = true,
+        num_args = 2..,
+        trailing_var_arg = true,
+        value_names = ["CONTAINER", "COMMAND"]
+    )]
+    container_and_command: Vec<String>,
+}
+
+impl Exec {
+    /// Returns the exit code of the command, or 0 once it is in the background.
+    pub(crate) async fn run(mut self, api: &Api) -> Result<u8> {
+        let attached = !self.detach;
+        let stdin = self.interactive && attached;
+        let streams = Streams::new(self.tty, stdin)?;
+        let command = self.container_and_command.split_off(1);
+        let container = self.container_and_command.concat();
+        let options = CreateExecOptions {
+            attach_stdin: Some(stdin),
+            attach_stdout: Some(attached),
+            attach_stderr: Some(attached),
+            tty: Some(self.tty),
+            env: Some(env::variables(&self.env_file, &self.env)?),
+            cmd: Some(command),
+            user: self.user,
+            working_dir: self.workdir,
+            ..Default::default()
+        };
+        let exec = api
+            .docker
+            .create_exec(&segment(&container), options)
+            .await?
+            .id;
+        if self.detach {
+            let start = StartExecOptions {
+                detach: true,
+                tty: self.tty,
+                ..Default::default()
+            };
+            api.docker.start_exec(&exec, Some(start)).await?;
+            return Ok(0);
+        }
+        let start = json!({ "Detach": false, "Tty": self.tty }).to_string();
+        let connection = api
+            .hijack(&format!("/exec/{exec}/start"), Bytes::from(start))
+            .await?;
+        let resize = async |height, width| {
+            // A command that has just ended has no size.
+            let _ = api
+                .docker
+                .resize_exec(&exec, ResizeExecOptions { height, width })
+                .await;
+        };
+        Session::new(connection, streams)?.carry(resize).await?;
+        let ended = api.docker.inspect_exec(&exec).await?;
+        Ok(u8::try_from(ended.exit_code.unwrap_or_default() & 0xff).unwrap_or_default())
+    }
+}

@@ -1,0 +1,12 @@
+//! Commands about containers.
+
+pub(crate) mod attach;
+pub(crate) mod exec;
+pub(crate) mod lifecycle;
+pub(crate) mod logs;
+pub(crate) mod options;
+pub(crate) mod port;
+pub(crate) mod ps;
+pub(crate) mod request;
+pub(crate) mod run;
+pub(crate) mod start;

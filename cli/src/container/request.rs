@@ -1,0 +1,274 @@
+//! From the command line to the API's words: the request that creates a container.
+
+use std::collections::HashMap;
+
+use bollard::models::{ContainerCreateBody, EndpointSettings, HostConfig, NetworkingConfig};
+
+use super::options::{NetworkOptions, Options};
+use crate::error::{Error, Result};
+use crate::parse::attachment::Attachment;
+use crate::parse::host_entry::HostEntry;
+use crate::parse::ports::{Expose, Publish};
+use crate::parse::volume::Bind;
+use crate::parse::{env, pair, ports, volume};
+
+/// The network of a container that names none.
+const DEFAULT_NETWORK: &str = "default";
+
+/// What `options` ask for; `attached` says whether its streams will be ours.
+///
+/// # Errors
+///
+/// When two options contradict each other, or an environment file cannot be read.
+pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreateBody> {
+    let Options {
+        interactive,
+        tty,
+        remove,
+        label,
+        process,
+        network,
+        resources,
+        ..
+    } = options;
+    let mut words = options.image_and_command.into_iter();
+    let (image, command) = (words.next(), words.collect());
+    let exposed = network.publish.iter().flat_map(Publish::names);
+    let exposed = exposed
+        .chain(network.expose.iter().flat_map(Expose::names))
+        .collect();
+    let attachments = attachments(&network)?;
+    let host_config = HostConfig {
+        auto_remove: Some(remove),
+        network_mode: attachments.first().map(|first| first.network.clone()),
+        port_bindings: Some(ports::bindings(&network.publish)),
+        publish_all_ports: Some(network.publish_all),
+        dns: some(network.dns.iter().map(ToString::to_string).collect()),
+        dns_search: some(network.dns_search),
+        dns_options: some(network.dns_option),
+        extra_hosts: some(
+            network
+                .add_host
+                .iter()
+                .map(HostEntry::as_str)
+                .map(Into::into)
+                .collect(),
+        ),
+        memory: resources.memory.map(|bytes| bytes.0),
+        memory_swap: resources.memory_swap.map(|bytes| bytes.0),
+        nano_cpus: resources.cpus.map(|cpus| cpus.0),
+        pids_limit: resources.pids_limit,
+        readonly_rootfs: Some(resources.read_only),
+        tmpfs: Some(volume::tmpfs(&resources.tmpfs)).filter(|mounts| !mounts.is_empty()),
+        binds: some(
+            resources
+                .volume
+                .iter()
+                .map(Bind::as_str)
+                .map(Into::into)
+                .collect(),
+        ),
+        cap_add: some(process.cap_add),
+        cap_drop: some(process.cap_drop),
+        ..Default::default()
+    };
+    Ok(ContainerCreateBody {
+        image,
+        cmd: some(command),
+        entrypoint: process.entrypoint.map(|command| vec![command]),
+        env: some(env::variables(&process.env_file, &process.env)?),
+        working_dir: process.workdir,
+        user: process.user,
+        hostname: network.hostname,
+        labels: Some(pair::map(&label)),
+        stop_signal: process.stop_signal,
+        stop_timeout: process.stop_timeout,
+        tty: Some(tty),
+        open_stdin: Some(interactive),
+        stdin_once: Some(interactive && attached),
+        attach_stdin: Some(interactive && attached),
+        attach_stdout: Some(attached),
+        attach_stderr: Some(attached),
+        exposed_ports: some(exposed),
+        networking_config: Some(NetworkingConfig {
+            endpoints_config: Some(endpoints(attachments)),
+        }),
+        host_config: Some(host_config),
+        ..Default::default()
+    })
+}
+
+/// Every `--network`, the first of them with the wishes of `--ip` and its like.
+fn attachments(options: &NetworkOptions) -> Result<Vec<Attachment>> {
+    let mut attachments = options.network.clone();
+    if attachments.is_empty() {
+        attachments.push(Attachment {
+            network: DEFAULT_NETWORK.into(),
+            ..Attachment::default()
+        });
+    }
+    if attachments.len() > 1 && attachments.iter().any(is_mode) {
+        return Err(Error::Conflict(
+            "host, none and container:NAME cannot be combined with another --network",
+        ));
+    }
+    if let Some(Attachment { endpoint, .. }) = attachments.first_mut() {
+        endpoint
+            .aliases
+            .extend(options.network_alias.iter().cloned());
+        merge(
+            &mut endpoint.ip,
+            options.ip,
+            "--ip contradicts the ip= of --network",
+        )?;
+        merge(
+            &mut endpoint.ip6,
+            options.ip6,
+            "--ip6 contradicts the ip6= of --network",
+        )?;
+        let mac_address = options.mac_address;
+        let conflict = "--mac-address contradicts the mac-address= of --network";
+        merge(&mut endpoint.mac_address, mac_address, conflict)?;
+    }
+    Ok(attachments)
+}
+
+fn merge<T: PartialEq>(
+    wish: &mut Option<T>,
+    given: Option<T>,
+    conflict: &'static str,
+) -> Result<()> {
+    match (&wish, given) {
+        (Some(old), Some(new)) if *old != new => Err(Error::Conflict(conflict)),
+        (_, None) => Ok(()),
+        (_, given) => {
+            *wish = given;
+            Ok(())
+        }
+    }
+}
+
+/// What is asked of each network. A mode has no endpoint, so it is named only if it is asked for
+/// something, for the daemon to refuse.
+fn endpoints(attachments: Vec<Attachment>) -> HashMap<String, EndpointSettings> {
+    attachments
+        .into_iter()
+        .map(|attachment| {
+            (
+                is_mode(&attachment),
+                attachment.network,
+                attachment.endpoint.settings(),
+            )
+        })
+        .filter(|(mode, _, settings)| !mode || *settings != EndpointSettings::default())
+        .map(|(_, network, settings)| (network, settings))
+        .collect()
+}
+
+fn is_mode(attachment: &Attachment) -> bool {
+    matches!(attachment.network.as_str(), "host" | "none")
+        || attachment.network.starts_with("container:")
+}
+
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn request(line: &str) -> Result<Value> {
+        let words = std::iter::once("create").chain(line.split_whitespace());
+        let line = Line::try_parse_from(words).unwrap();
+        create(line.options, true).map(|request| serde_json::to_value(request).unwrap())
+    }
+
+    #[test]
+    fn the_command_keeps_its_own_flags() {
+        let request = request("-i --name c1 busybox httpd -f -p 80 --name x").unwrap();
+        assert_eq!(request["Image"], "busybox");
+        assert_eq!(
+            request["Cmd"],
+            json!(["httpd", "-f", "-p", "80", "--name", "x"])
+        );
+        assert_eq!(request["OpenStdin"], true);
+        assert_eq!(request["ExposedPorts"], Value::Null);
+    }
+
+    #[test]
+    fn without_a_network_the_default_one_is_meant() {
+        let request = request("busybox").unwrap();
+        assert_eq!(request["HostConfig"]["NetworkMode"], "default");
+        assert_eq!(
+            request["NetworkingConfig"],
+            json!({ "EndpointsConfig": { "default": {} } })
+        );
+    }
+
+    #[test]
+    fn wishes_go_to_the_first_of_several_networks() {
+        let line =
+            "--network n1 --ip 10.0.0.4 --network-alias a --network name=n2,gw-priority=2 busybox";
+        let request = request(line).unwrap();
+        assert_eq!(request["HostConfig"]["NetworkMode"], "n1");
+        let endpoints = json!({
+            "n1": { "IPAMConfig": { "IPv4Address": "10.0.0.4" }, "Aliases": ["a"] },
+            "n2": { "GwPriority": 2 },
+        });
+        assert_eq!(request["NetworkingConfig"]["EndpointsConfig"], endpoints);
+    }
+
+    #[test]
+    fn a_mode_has_no_endpoint() {
+        for mode in ["host", "none", "container:c1"] {
+            let request = request(&format!("--network {mode} busybox")).unwrap();
+            assert_eq!(request["HostConfig"]["NetworkMode"], *mode);
+            assert_eq!(request["NetworkingConfig"]["EndpointsConfig"], json!({}));
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for line in [
+            "--network host --network n1 busybox",
+            "--network name=n1,ip=10.0.0.4 --ip 10.0.0.5 busybox",
+        ] {
+            assert!(matches!(request(line), Err(Error::Conflict(_))), "{line}");
+        }
+        assert!(request("--network name=n1,ip=10.0.0.4 --ip 10.0.0.4 busybox").is_ok());
+    }
+
+    #[test]
+    fn limits_and_ports_are_told_in_the_apis_units() {
+        let line = "-m 64m --memory-swap -1 --cpus 1.5 --pids-limit 3 --tmpfs /run:size=1m \
+                    -v /srv:/x:ro -p 8080:80 --expose 7/udp -P --read-only --rm -h web busybox";
+        let request = request(line).unwrap();
+        let host = &request["HostConfig"];
+        assert_eq!(host["Memory"], 64 << 20);
+        assert_eq!(host["MemorySwap"], -1);
+        assert_eq!(host["NanoCpus"], 1_500_000_000_u64);
+        assert_eq!(host["PidsLimit"], 3);
+        assert_eq!(host["Tmpfs"], json!({ "/run": "size=1m" }));
+        assert_eq!(host["Binds"], json!(["/srv:/x:ro"]));
+        let bindings = json!({ "80/tcp": [{ "HostIp": "", "HostPort": "8080" }] });
+        assert_eq!(host["PortBindings"], bindings);
+        assert_eq!(
+            request["ExposedPorts"],
+            json!({ "80/tcp": {}, "7/udp": {} })
+        );
+        for flag in ["PublishAllPorts", "ReadonlyRootfs", "AutoRemove"] {
+            assert_eq!(host[flag], true, "{flag}");
+        }
+        assert_eq!(request["Hostname"], "web");
+    }
+}

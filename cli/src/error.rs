@@ -1,0 +1,168 @@
+//! What can go wrong in `rnet`, in words for the person at the terminal.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
+
+use bollard::errors::Error as ClientError;
+
+use crate::host::Host;
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A command that did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(
+        "cannot connect to netd at {host}: is it running? start netd, or name its socket by -H or RNET_HOST"
+    )]
+    Connect {
+        host: Host,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "no rights to talk to netd at {host}: run rnet as root or as a member of the socket's group"
+    )]
+    Rights {
+        host: Host,
+        #[source]
+        source: io::Error,
+    },
+    /// The daemon's own words.
+    #[error("{message}")]
+    Daemon { status: u16, message: String },
+    /// The daemon refused to start a container; the exit code says which way (docker.md 4.3).
+    #[error("{message}")]
+    NotStarted { code: u8, message: String },
+    #[error("netd broke off its answer: look into its log, then try again")]
+    Broken {
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    #[error("cannot understand netd's answer to {request}: is it an older or newer netd?")]
+    Answer {
+        request: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("no such {kind}: {name}")]
+    NoSuch { kind: &'static str, name: String },
+    #[error("cannot read {path}")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot read {path}: {reason}", path = path.display())]
+    EnvFile { path: PathBuf, reason: String },
+    #[error("cannot render --format {format:?}")]
+    Format {
+        format: String,
+        #[source]
+        source: gotmpl::TemplateError,
+    },
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+    #[error("cannot use the terminal: with -t, standard input must be one")]
+    Terminal(#[source] io::Error),
+    #[error("cannot catch the signal {name}")]
+    Signal {
+        name: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot start the event loop")]
+    Runtime(#[source] io::Error),
+}
+
+impl Error {
+    /// A broken-off conversation with the daemon.
+    pub(crate) fn broken(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Broken {
+            source: source.into(),
+        }
+    }
+
+    /// The exit code this error asks for, or `otherwise`.
+    pub(crate) fn exit_code(&self, otherwise: u8) -> u8 {
+        match self {
+            Self::NotStarted { code, .. } => *code,
+            _ => otherwise,
+        }
+    }
+
+    /// Whether the daemon knows no such object.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Daemon { status: 404, .. })
+    }
+
+    /// Whether the reader of our output went away, as `head` does.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Prints `rnet: ` and the whole chain of causes on one line of standard error.
+    pub(crate) fn report(&self) {
+        let mut line = format!("rnet: {self}");
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            line.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        eprintln!("{line}");
+    }
+}
+
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::DockerResponseServerError {
+                status_code: status,
+                message,
+            } => Self::Daemon { status, message },
+            ClientError::DockerStreamError { error: message } => Self::Daemon {
+                status: 500,
+                message,
+            },
+            ClientError::IOError { err } => err.downcast().unwrap_or_else(Self::broken),
+            other => Self::broken(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_wire_survives_its_way_through_the_client() {
+        let wire = Error::NoSuch {
+            kind: "network",
+            name: "n".into(),
+        };
+        let client = ClientError::IOError {
+            err: io::Error::other(wire),
+        };
+        assert!(matches!(
+            Error::from(client),
+            Error::NoSuch {
+                kind: "network",
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn the_daemons_words_are_shown_as_they_are() {
+        let client = ClientError::DockerResponseServerError {
+            status_code: 404,
+            message: "network x not found".into(),
+        };
+        let error = Error::from(client);
+        assert!(error.is_not_found());
+        assert_eq!(error.to_string(), "network x not found");
+    }
+}

@@ -1,0 +1,216 @@
+//! `image`: commands about images.
+
+use std::path::Path;
+
+use bollard::body_try_stream;
+use bollard::models::ImageSummary;
+use bollard::query_parameters::{CreateImageOptions, ListImagesOptions, RemoveImageOptions};
+use clap::{Args, Subcommand};
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::fs::File;
+use tokio::io::{self, AsyncRead};
+use tokio_util::io::ReaderStream;
+
+use crate::api::{Api, segment};
+use crate::error::{Error, Result};
+use crate::inspect::{Inspect, Kind};
+use crate::parse::pair::{self, Filter};
+use crate::show::listing::{Listing, Shown};
+use crate::show::{human, output};
+
+const IMAGES: Listing = Listing {
+    fields: &[
+        ("Repository", "REPOSITORY"),
+        ("Tag", "TAG"),
+        ("ID", "IMAGE ID"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedAt", "CREATED AT"),
+        ("Size", "SIZE"),
+    ],
+    table: "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+};
+
+/// Manage images
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Import(Import),
+    #[command(visible_alias = "list")]
+    Ls(List),
+    #[command(visible_alias = "remove")]
+    Rm(Remove),
+    /// Show all about images, as JSON
+    Inspect(Inspect),
+}
+
+/// Make an image of a root file system in a tar archive; prints its id
+///
+/// NAME comes first, then FILE. Docker's order, FILE first, is understood too where only that can
+/// be meant: where the first is `-` or a file, and the second is neither.
+#[derive(Args)]
+pub(crate) struct Import {
+    /// The image's name, NAME[:TAG]
+    name: String,
+    /// The archive; `-` for standard input
+    file: String,
+    /// Say what it is
+    #[arg(short, long)]
+    message: Option<String>,
+}
+
+/// List images
+#[derive(Args)]
+pub(crate) struct List {
+    /// Show only those that fit, for instance reference=NAME
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    filter: Vec<Filter>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// Remove images
+#[derive(Args)]
+pub(crate) struct Remove {
+    /// Remove them even if stopped containers use them
+    #[arg(short, long)]
+    force: bool,
+    /// Names or ids
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+impl Command {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        match self {
+            Self::Import(command) => command.run(api).await,
+            Self::Ls(command) => command.run(api).await,
+            Self::Rm(command) => command.run(api).await,
+            Self::Inspect(command) => command.run(api, Some(Kind::Image)).await,
+        }
+    }
+}
+
+impl Import {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        let is_archive = |word: &str| word == "-" || Path::new(word).is_file();
+        let (name, file) = match (is_archive(&self.name), is_archive(&self.file)) {
+            (true, false) => (self.file, self.name),
+            _ => (self.name, self.file),
+        };
+        let archive: Box<dyn AsyncRead + Send + Unpin> = match file.as_str() {
+            "-" => Box::new(io::stdin()),
+            path => Box::new(File::open(path).await.map_err(|source| Error::Read {
+                path: path.into(),
+                source,
+            })?),
+        };
+        let options = CreateImageOptions {
+            from_src: Some("-".into()),
+            repo: Some(name),
+            message: self.message,
+            ..Default::default()
+        };
+        let body = body_try_stream(ReaderStream::new(archive));
+        let mut progress = api.docker.create_image(Some(options), Some(body), None);
+        while let Some(step) = progress.try_next().await? {
+            step.status.into_iter().try_for_each(output::line)?;
+        }
+        Ok(0)
+    }
+}
+
+impl List {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        let filters = Some(pair::filters(&self.filter));
+        let options = ListImagesOptions {
+            filters,
+            ..Default::default()
+        };
+        let images = api.docker.list_images(Some(options)).await?;
+        let rows: Vec<_> = images
+            .iter()
+            .flat_map(|image| rows(image, self.shown.no_trunc))
+            .collect();
+        IMAGES.show(&rows, &self.shown)?;
+        Ok(0)
+    }
+}
+
+impl Remove {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        let mut code = 0;
+        for image in &self.images {
+            let options = RemoveImageOptions {
+                force: self.force,
+                ..Default::default()
+            };
+            match api
+                .docker
+                .remove_image(&segment(image), Some(options), None)
+                .await
+            {
+                Err(error) => {
+                    Error::from(error).report();
+                    code = 1;
+                }
+                Ok(removed) => {
+                    for step in removed {
+                        let untagged = step.untagged.map(|name| format!("Untagged: {name}"));
+                        let deleted = step.deleted.map(|id| format!("Deleted: {id}"));
+                        untagged
+                            .into_iter()
+                            .chain(deleted)
+                            .try_for_each(output::line)?;
+                    }
+                }
+            }
+        }
+        Ok(code)
+    }
+}
+
+/// A row for each name of an image; one that has none has one row nevertheless.
+fn rows(image: &ImageSummary, no_trunc: bool) -> Vec<Value> {
+    const NAMELESS: &str = "<none>:<none>";
+    let nameless = [NAMELESS.to_owned()];
+    let names = if image.repo_tags.is_empty() {
+        &nameless
+    } else {
+        image.repo_tags.as_slice()
+    };
+    let created = Timestamp::from_second(image.created).ok();
+    let row = |name: &String| {
+        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "<none>"));
+        json!({
+            "Repository": repository,
+            "Tag": tag,
+            "ID": if no_trunc { image.id.as_str() } else { human::short(&image.id) },
+            "CreatedSince": created.map(|then| human::ago(then, Timestamp::now())),
+            "CreatedAt": created.map(human::local),
+            "Size": human::size(image.size),
+        })
+    };
+    names.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_has_a_row_for_each_name() {
+        let names = ["busybox:latest", "registry:5000/busybox:1"].map(str::to_owned);
+        let image = |repo_tags| ImageSummary {
+            repo_tags,
+            ..Default::default()
+        };
+        let named = rows(&image(names.into()), false);
+        assert_eq!(
+            (&named[0]["Repository"], &named[0]["Tag"]),
+            (&"busybox".into(), &"latest".into())
+        );
+        assert_eq!(named[1]["Repository"], "registry:5000/busybox");
+        assert_eq!(rows(&image(vec![]), false)[0]["Repository"], "<none>");
+    }
+}

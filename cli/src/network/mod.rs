@@ -1,0 +1,119 @@
+//! `network`: commands about networks.
+
+mod create;
+mod list;
+mod membership;
+
+use bollard::query_parameters::PruneNetworksOptions;
+use clap::{Args, Subcommand};
+use std::io::{BufRead, Write, stderr, stdin};
+
+use crate::api::{Api, segment};
+use crate::container::lifecycle::each;
+use crate::error::{Error, Result};
+use crate::inspect::{Inspect, Kind};
+use crate::parse::pair::{self, Filter};
+use crate::show::output;
+
+/// Manage networks
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Create(create::Create),
+    #[command(visible_alias = "list")]
+    Ls(list::List),
+    /// Show all about networks, as JSON
+    Inspect(Inspect),
+    #[command(visible_alias = "remove")]
+    Rm(Remove),
+    Connect(membership::Connect),
+    Disconnect(membership::Disconnect),
+    Prune(Prune),
+}
+
+/// Remove networks
+#[derive(Args)]
+pub(crate) struct Remove {
+    /// Do not mind networks that do not exist
+    #[arg(short, long)]
+    force: bool,
+    /// Names or ids
+    #[arg(required = true, value_name = "NETWORK")]
+    networks: Vec<String>,
+}
+
+/// Remove all networks that no container uses
+#[derive(Args)]
+pub(crate) struct Prune {
+    /// Do not ask first
+    #[arg(short, long)]
+    force: bool,
+    /// Remove only those that fit, for instance until=24h or label=KEY
+    #[arg(long, value_name = "KEY=VALUE")]
+    filter: Vec<Filter>,
+}
+
+impl Command {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        match self {
+            Self::Create(command) => command.run(api).await,
+            Self::Ls(command) => command.run(api).await,
+            Self::Inspect(command) => command.run(api, Some(Kind::Network)).await,
+            Self::Rm(command) => command.run(api).await,
+            Self::Connect(command) => command.run(api).await,
+            Self::Disconnect(command) => command.run(api).await,
+            Self::Prune(command) => command.run(api).await,
+        }
+    }
+}
+
+impl Remove {
+    async fn run(self, api: &Api) -> Result<u8> {
+        each(&self.networks, async |network| {
+            match api
+                .docker
+                .remove_network(&segment(network))
+                .await
+                .map_err(Error::from)
+            {
+                Err(error) if self.force && error.is_not_found() => Ok(()),
+                other => other,
+            }
+        })
+        .await
+    }
+}
+
+impl Prune {
+    async fn run(self, api: &Api) -> Result<u8> {
+        if !self.force && !confirmed("Remove all networks that no container uses?")? {
+            return Ok(0);
+        }
+        let options = PruneNetworksOptions {
+            filters: Some(pair::filters(&self.filter)),
+        };
+        let pruned = api.docker.prune_networks(Some(options)).await?;
+        pruned
+            .networks_deleted
+            .unwrap_or_default()
+            .into_iter()
+            .try_for_each(output::line)?;
+        Ok(0)
+    }
+}
+
+/// Asks on the terminal; anything but a yes is a no.
+fn confirmed(question: &str) -> Result<bool> {
+    write!(stderr(), "{question} [y/N] ").map_err(Error::Output)?;
+    let mut answer = String::new();
+    stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|source| Error::Read {
+            path: "standard input".into(),
+            source,
+        })?;
+    Ok(matches!(
+        answer.trim().to_ascii_lowercase().as_str(),
+        "y" | "yes"
+    ))
+}

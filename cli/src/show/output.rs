@@ -1,0 +1,26 @@
+//! Standard output, whose reader may go away at any time.
+
+use std::fmt::Display;
+use std::io::{Write, stdout};
+
+use serde_json::Value;
+use serde_json::ser::{PrettyFormatter, Serializer};
+
+use crate::error::{Error, Result};
+
+/// Prints one line.
+pub(crate) fn line(text: impl Display) -> Result<()> {
+    writeln!(stdout(), "{text}").map_err(Error::Output)
+}
+
+/// Prints `value` as indented JSON.
+pub(crate) fn json(value: &Value) -> Result<()> {
+    use serde::Serialize;
+    let mut text = Vec::new();
+    let mut pretty = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b"    "));
+    value
+        .serialize(&mut pretty)
+        .map_err(|error| Error::Output(error.into()))?;
+    text.push(b'\n');
+    stdout().write_all(&text).map_err(Error::Output)
+}

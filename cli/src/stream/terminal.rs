@@ -1,0 +1,43 @@
+//! The terminal `rnet` runs in: raw while a container has it, and its size.
+
+use std::io::{Stdin, stdin, stdout};
+
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+
+use crate::error::{Error, Result};
+
+/// Standard input in raw mode; dropped, it is as it was before.
+pub(crate) struct Raw {
+    stdin: Stdin,
+    before: Termios,
+}
+
+impl Raw {
+    /// Hands every key to the container: no echo, no lines, no signals from keys (termios(3), cfmakeraw).
+    ///
+    /// # Errors
+    ///
+    /// When standard input is no terminal.
+    pub(crate) fn enter() -> Result<Self> {
+        let stdin = stdin();
+        let before = tcgetattr(&stdin).map_err(|error| Error::Terminal(error.into()))?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(&stdin, OptionalActions::Now, &raw)
+            .map_err(|error| Error::Terminal(error.into()))?;
+        Ok(Self { stdin, before })
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no restoring.
+        let _ = tcsetattr(&self.stdin, OptionalActions::Now, &self.before);
+    }
+}
+
+/// The rows and columns of the terminal that standard output is, if it is one.
+pub(crate) fn size() -> Option<(u16, u16)> {
+    let size = tcgetwinsize(stdout()).ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}

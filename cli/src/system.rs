@@ -1,0 +1,166 @@
+//! `version`, `info` and `events`: the daemon itself.
+
+use bollard::query_parameters::EventsOptions;
+use clap::Args;
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::error::{Error, Result};
+use crate::parse::moment::Moment;
+use crate::parse::pair::{self, Filter};
+use crate::show::output;
+use crate::show::template::Format;
+
+/// Show the versions of rnet and netd
+#[derive(Args)]
+pub(crate) struct Version {
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// Show what netd says of itself and its host
+#[derive(Args)]
+pub(crate) struct Info {
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// Show what happens, as it happens
+#[derive(Args)]
+pub(crate) struct Events {
+    /// Start here: 10m (ago), 2026-11-21T10:00:00Z, or seconds since 1970
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
+    /// End here
+    #[arg(long, value_name = "TIME")]
+    until: Option<Moment>,
+    /// Show only events that fit, for instance type=network
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    filter: Vec<Filter>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+#[derive(Args)]
+struct Shown {
+    /// Show a Go template, or `json`
+    #[arg(short = 'F', long, value_name = "FORMAT")]
+    format: Option<String>,
+}
+
+impl Shown {
+    /// Prints `document` as asked for, or as `plainly` says.
+    fn show(&self, document: &Value, plainly: impl FnOnce(&Value) -> String) -> Result<()> {
+        match self.format.as_deref() {
+            None => output::line(plainly(document)),
+            Some("json") => output::line(document),
+            Some(format) => output::line(Format::new(format)?.render(document)?),
+        }
+    }
+}
+
+impl Version {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        let mut versions = json!({ "Client": { "Version": env!("CARGO_PKG_VERSION") } });
+        let server = api.document("/version").await;
+        if let Ok(server) = &server {
+            versions["Server"] = server.clone();
+        }
+        self.shown.show(&versions, |versions| {
+            let parts = [("Client", "rnet"), ("Server", "netd")];
+            let parts = parts
+                .into_iter()
+                .filter(|(part, _)| versions[part].is_object());
+            let parts =
+                parts.map(|(part, name)| format!("{name}:\n{}", fields(&versions[part], " ")));
+            parts.collect::<Vec<_>>().join("\n")
+        })?;
+        server.map(|_| 0)
+    }
+}
+
+impl Info {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        self.shown
+            .show(&api.document("/info").await?, |info| fields(info, ""))?;
+        Ok(0)
+    }
+}
+
+impl Events {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        let options = EventsOptions {
+            since: self.since.map(|moment| moment.to_string()),
+            until: self.until.map(|moment| moment.to_string()),
+            filters: Some(pair::filters(&self.filter)),
+        };
+        let mut events = api.docker.events(Some(options));
+        while let Some(event) = events.try_next().await? {
+            let event = serde_json::to_value(event).map_err(|source| Error::Answer {
+                request: "/events".into(),
+                source,
+            })?;
+            self.shown.show(&event, line)?;
+        }
+        Ok(0)
+    }
+}
+
+/// The fields of `document` that have something to say, one per line.
+fn fields(document: &Value, indent: &str) -> String {
+    let fields = document.as_object().into_iter().flatten();
+    let lines = fields.filter_map(|(name, value)| match value {
+        Value::String(text) if !text.is_empty() => Some(format!("{indent}{name}: {text}")),
+        Value::Bool(_) | Value::Number(_) => Some(format!("{indent}{name}: {value}")),
+        _ => None,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `TIME TYPE ACTION ID (ATTRIBUTES)`.
+fn line(event: &Value) -> String {
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let time = event["timeNano"].as_i64().unwrap_or_default();
+    let time = Timestamp::from_nanosecond(time.into()).unwrap_or_default();
+    let time = time
+        .to_zoned(TimeZone::system())
+        .strftime("%Y-%m-%dT%H:%M:%S.%9f%:z");
+    let actor = &event["Actor"];
+    let attributes = actor["Attributes"].as_object().into_iter().flatten();
+    let attributes = attributes.map(|(key, value)| format!("{key}={}", word(value)));
+    let attributes = attributes.collect::<Vec<_>>().join(", ");
+    let (kind, action, id) = (
+        word(&event["Type"]),
+        word(&event["Action"]),
+        word(&actor["ID"]),
+    );
+    format!("{time} {kind} {action} {id} ({attributes})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line() {
+        let event = json!({
+            "Type": "network", "Action": "connect", "timeNano": 1_000_000_001_i64,
+            "Actor": { "ID": "abc", "Attributes": { "name": "n", "container": "c" } },
+        });
+        let line = line(&event);
+        assert!(line.contains("01.000000001"), "{line}");
+        assert!(
+            line.ends_with(" network connect abc (container=c, name=n)"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn fields_without_words_are_left_out() {
+        let document = json!({ "A": "x", "B": "", "C": [1], "D": 7, "E": null, "F": false });
+        assert_eq!(fields(&document, " "), " A: x\n D: 7\n F: false");
+    }
+}
