@@ -171,6 +171,18 @@ fn only_what_is_taken_by_another_is_in_use() {
 }
 
 #[test]
+fn an_address_of_one_family_does_not_hold_the_same_number_of_the_other() {
+    let net = network(vec![
+        subnet("10.0.0.0/24", None, "10.0.0.1"),
+        subnet("::a00:0/120", None, "::a00:1"),
+    ]);
+    assert_eq!(
+        leased(&net, None, None, &["10.0.0.2", "::a00:3"]),
+        "10.0.0.3/24 ::a00:2/120"
+    );
+}
+
+#[test]
 fn a_network_without_subnets_leases_nothing() {
     assert_eq!(leased(&network(Vec::new()), None, None, &[]), "");
 }

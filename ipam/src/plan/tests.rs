@@ -175,6 +175,8 @@ fn a_subnet_may_be_asked_for_by_its_size() {
         ..entry("0.0.0.0/24")
     });
     assert!(message.contains("needs the subnet it lies in"), "{message}");
+    let subnets = planned(vec![entry("0.0.0.0/24"), entry("0.0.0.0/24")]).unwrap();
+    assert_eq!(subnets[1].subnet, cidr("172.17.1.0/24"));
     assert!(planned(vec![entry("0.0.0.0/8")]).is_err());
 }
 
