@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContainerId, DnsConfig, PublishedPort, Resource, SandboxId};
+use crate::{ContainerId, DnsConfig, Object, PublishedPort, Resource, SandboxId};
 
 /// One network namespace that endpoints are attached to.
 ///
@@ -19,4 +19,20 @@ pub struct Sandbox {
     pub ports: Vec<PublishedPort>,
     /// The kernel resources it stands on, in the order they are made: the namespace, its loopback, its default routes.
     pub resources: Vec<Resource>,
+}
+
+impl Sandbox {
+    /// Records other routes in place of the ones it has.
+    pub fn replace_routes(&mut self, routes: Vec<Resource>) {
+        self.resources
+            .retain(|resource| !matches!(resource.object, Object::Route { .. }));
+        self.resources.extend(routes);
+    }
+
+    /// The routes it has on record.
+    pub fn routes(&self) -> impl Iterator<Item = &Resource> {
+        self.resources
+            .iter()
+            .filter(|resource| matches!(resource.object, Object::Route { .. }))
+    }
 }

@@ -1,1 +1,11 @@
 //! The will of rnet: the daemon that decides, records and drives.
+
+pub mod api;
+pub mod config;
+pub mod container;
+pub mod daemon;
+pub mod error;
+pub mod event;
+pub mod project;
+pub mod state;
+pub mod store;

@@ -1,0 +1,145 @@
+//! What the daemon is told: flags, and a file for the same things.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use rnet_ipam::Pools;
+use serde::Deserialize;
+
+/// The container networking daemon.
+///
+/// It serves an API in the shape of the Docker Engine API on a unix socket. A flag wins over the configuration
+/// file, and the file over the defaults shown here. Several daemons can run on one machine, each in a network
+/// namespace of its own, with directories, a socket and a cgroup parent of its own.
+#[derive(Parser, Debug)]
+#[command(name = "netd", version)]
+pub struct Flags {
+    /// Configuration file (TOML), with the keys `state-dir`, `run-dir`, `host`, `shim`, `cgroup-parent`,
+    /// `bridge` and `default-address-pools`
+    #[arg(long, value_name = "FILE", env = "NETD_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What flags and file can both say.
+#[derive(clap::Args, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Options {
+    /// Directory for what survives a reboot: networks, containers, images [default: /var/lib/rnet]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Directory for what does not, best on a tmpfs: sandboxes, sockets [default: /run/rnet]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    /// Where to serve the API [default: unix://RUN_DIR/rnet.sock]
+    #[arg(long, short = 'H', value_name = "unix://PATH")]
+    host: Option<String>,
+    /// The containers' monitor program [default: rnet-shim beside netd]
+    #[arg(long, value_name = "FILE")]
+    shim: Option<PathBuf>,
+    /// The cgroup that the containers' cgroups are made in [default: rnet]
+    #[arg(long, value_name = "NAME")]
+    cgroup_parent: Option<String>,
+    /// The interface of the predefined network "bridge" [default: rnet0]
+    #[arg(long, value_name = "NAME")]
+    bridge: Option<String>,
+    /// Ranges that automatic subnets are cut from; in the file only
+    #[arg(skip)]
+    default_address_pools: Option<Pools>,
+}
+
+/// What flags, file and defaults come to.
+#[derive(Debug)]
+pub struct Config {
+    /// Where what survives a reboot is kept.
+    pub state_dir: PathBuf,
+    /// Where what does not is kept.
+    pub run_dir: PathBuf,
+    /// The socket the API is served on.
+    pub socket: PathBuf,
+    /// The containers' monitor program.
+    pub shim: PathBuf,
+    /// The containers' parent cgroup.
+    pub cgroup_parent: String,
+    /// The interface of the predefined `bridge` network.
+    pub bridge: String,
+    /// Where automatic subnets come from.
+    pub pools: Pools,
+}
+
+impl Flags {
+    /// Reads the file, if one is named, and settles every question.
+    pub fn settle(self) -> Result<Config> {
+        let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let flags = self.options;
+        let run_dir = flags.run_dir.or(file.run_dir).unwrap_or_else(|| "/run/rnet".into());
+        let socket = match flags.host.or(file.host) {
+            Some(host) => socket(&host)?,
+            None => run_dir.join("rnet.sock"),
+        };
+        let cgroup_parent = flags.cgroup_parent.or(file.cgroup_parent);
+        Ok(Config {
+            state_dir: flags.state_dir.or(file.state_dir).unwrap_or_else(|| "/var/lib/rnet".into()),
+            run_dir,
+            socket,
+            shim: flags.shim.or(file.shim).map_or_else(beside_me, Ok)?,
+            cgroup_parent: cgroup_parent.unwrap_or_else(|| "rnet".to_owned()),
+            bridge: flags.bridge.or(file.bridge).unwrap_or_else(|| "rnet0".to_owned()),
+            pools: file.default_address_pools.unwrap_or_default(),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Options> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read configuration file {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("invalid configuration file {}", path.display()))
+}
+
+fn socket(host: &str) -> Result<PathBuf> {
+    let path = host.strip_prefix("unix://").filter(|path| path.starts_with('/'));
+    path.map(PathBuf::from).with_context(|| {
+        format!("invalid host {host:?}: unix:// and an absolute path are expected")
+    })
+}
+
+fn beside_me() -> Result<PathBuf> {
+    let me = std::env::current_exe().context("cannot find out where netd itself is")?;
+    Ok(me.with_file_name("rnet-shim"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settle(arguments: &[&str]) -> Result<Config> {
+        Flags::try_parse_from(std::iter::once(&"netd").chain(arguments))?.settle()
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("netd.toml");
+        let text = "state-dir = '/from/file'\nbridge = 'filebr'\n\
+                    default-address-pools = [{ base = '10.200.0.0/16', size = 24 }]\n";
+        std::fs::write(&file, text).unwrap();
+        let file = file.to_str().unwrap();
+        let config = settle(&["--config", file, "--bridge", "flagbr", "--run-dir", "/r"]).unwrap();
+        assert_eq!(config.state_dir, Path::new("/from/file"));
+        assert_eq!(config.bridge, "flagbr");
+        assert_eq!(config.socket, Path::new("/r/rnet.sock"));
+        assert_eq!(config.cgroup_parent, "rnet");
+        assert_ne!(config.pools, Pools::default());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("netd.toml");
+        std::fs::write(&file, "state_dir = '/x'\n").unwrap();
+        assert!(settle(&["--config", file.to_str().unwrap()]).is_err());
+        assert!(settle(&["--host", "tcp://0.0.0.0:2375"]).is_err());
+    }
+}

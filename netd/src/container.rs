@@ -1,0 +1,101 @@
+//! A container's record: what was asked for, and how its last run went.
+
+use std::collections::BTreeMap;
+
+use bollard_stubs::models;
+use jiff::Timestamp;
+use rnet_model::{ContainerId, EndpointSettings, NetworkId, SandboxId};
+use serde::{Deserialize, Serialize};
+
+/// One container.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Container {
+    /// Its identity.
+    pub id: ContainerId,
+    /// Its name, without a leading slash; unique among containers.
+    pub name: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// The id of the image it was made from (`sha256:…`).
+    pub image_id: String,
+    /// What runs in it, as asked for, with what the image adds.
+    pub config: models::ContainerConfig,
+    /// How the host runs it, as asked for.
+    pub host_config: models::HostConfig,
+    /// What its network namespace is.
+    pub network_mode: NetworkMode,
+    /// The networks it is attached to whenever it runs.
+    pub networks: BTreeMap<NetworkId, EndpointSettings>,
+    /// How far it is.
+    pub run: Run,
+}
+
+/// What a container's network namespace is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// A sandbox of its own, attached to networks.
+    Attached,
+    /// A sandbox of its own with nothing but a loopback.
+    None,
+    /// The host's namespace.
+    Host,
+}
+
+/// How far a container is.
+///
+/// ```text
+/// Created --start--> Running --exit--> Exited --start--> Running …
+/// ```
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Run {
+    /// It never ran.
+    Created,
+    /// It runs, or is about to.
+    Running {
+        /// The sandbox made for this run; none in host mode.
+        sandbox: Option<SandboxId>,
+        /// The process id of its init; 0 until it exists.
+        pid: u32,
+        /// When its program was started.
+        started: Timestamp,
+    },
+    /// It ran.
+    Exited {
+        /// The program's exit code, or 128 + the signal that ended it; 126 and 127 where it could not start.
+        code: i64,
+        /// Whether the kernel ended it for lack of memory.
+        oom: bool,
+        /// When its program was started.
+        started: Timestamp,
+        /// When it ended.
+        finished: Timestamp,
+        /// Why it could not be started, or empty.
+        error: String,
+    },
+}
+
+impl Run {
+    /// Whether the container runs.
+    pub const fn is_running(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
+
+    /// The sandbox of the present run.
+    pub const fn sandbox(&self) -> Option<SandboxId> {
+        match self {
+            Self::Running { sandbox, .. } => *sandbox,
+            _ => None,
+        }
+    }
+
+    /// Docker's word for it.
+    pub const fn status(&self) -> models::ContainerStateStatusEnum {
+        match self {
+            Self::Created => models::ContainerStateStatusEnum::CREATED,
+            Self::Running { .. } => models::ContainerStateStatusEnum::RUNNING,
+            Self::Exited { .. } => models::ContainerStateStatusEnum::EXITED,
+        }
+    }
+}

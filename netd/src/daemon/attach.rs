@@ -1,0 +1,206 @@
+//! Attaching: a sandbox and its endpoints, or one more endpoint of a sandbox that lives.
+//!
+//! ```text
+//! reserve   state lock: lease -> driver's answer -> Endpoint { Attaching, resources } -> commit
+//! protect   rules stand before the first packet
+//! build     no lock held: one netlink batch
+//! confirm   state lock: Attached -> commit -> names published
+//!           any failure -> undo
+//! ```
+
+use std::collections::BTreeMap;
+
+use rnet_drivers::Driver;
+use rnet_ipam::{LeaseRequest, lease};
+use rnet_model::{
+    Endpoint, EndpointId, EndpointSettings, HostFacts, IfName, MacAddress, Network, NetworkId,
+    Object, Phase, Resource, Sandbox, SandboxId,
+};
+
+use super::network::{find_driver, refused_by};
+use super::{Daemon, random_bytes};
+use crate::error::{Error, Result};
+use crate::project;
+use crate::state::{Change, State};
+
+/// An endpoint someone asks for.
+#[derive(Clone, Debug)]
+pub(super) struct EndpointRequest {
+    pub(super) network: NetworkId,
+    pub(super) settings: EndpointSettings,
+    /// The names it shall answer to, the container's own first.
+    pub(super) names: Vec<String>,
+}
+
+/// What was reserved: on record, and not yet in the kernel.
+struct Plan {
+    sandbox: SandboxId,
+    endpoints: Vec<EndpointId>,
+    /// In the order they are to be made.
+    resources: Vec<Resource>,
+    /// Whether the sandbox itself is part of it.
+    whole: bool,
+}
+
+impl Daemon {
+    /// Makes a sandbox with its endpoints, or nothing.
+    pub(super) fn attach(&self, mut sandbox: Sandbox, requests: &[EndpointRequest]) -> Result<()> {
+        sandbox.resources = vec![
+            Resource::host(Object::Namespace(sandbox.id)),
+            Resource::sandbox(sandbox.id, Object::Up(loopback())),
+        ];
+        self.realise(self.reserve(sandbox, requests, true)?)
+    }
+
+    /// Makes one more endpoint in a sandbox that lives, or nothing.
+    pub(super) fn attach_one(&self, sandbox: SandboxId, request: EndpointRequest) -> Result<()> {
+        let sandbox = self.read(|state| state.sandbox(sandbox).cloned());
+        let sandbox = sandbox.ok_or_else(|| Error::Conflict("the container has stopped".into()))?;
+        self.realise(self.reserve(sandbox, &[request], false)?)
+    }
+
+    /// Decides and records; the kernel knows nothing of it yet.
+    fn reserve(
+        &self,
+        mut sandbox: Sandbox,
+        requests: &[EndpointRequest],
+        whole: bool,
+    ) -> Result<Plan> {
+        let facts = self.hands.host.facts()?;
+        let mut state = self.state();
+        let mut endpoints: Vec<Endpoint> = Vec::with_capacity(requests.len());
+        for request in requests {
+            let present = state.endpoints_of(sandbox.id).chain(&endpoints);
+            endpoints.push(endpoint(&state, &sandbox, present, request, &facts)?);
+        }
+        let all = state.endpoints_of(sandbox.id).chain(&endpoints);
+        let routes = project::default_routes(&state, sandbox.id, all);
+        let mut resources = if whole { sandbox.resources.clone() } else { Vec::new() };
+        resources.extend(endpoints.iter().flat_map(|endpoint| endpoint.resources.clone()));
+        resources.extend(routes.iter().filter(|&it| !sandbox.resources.contains(it)).cloned());
+        sandbox.replace_routes(routes);
+        let plan = Plan {
+            sandbox: sandbox.id,
+            endpoints: endpoints.iter().map(|endpoint| endpoint.id).collect(),
+            resources,
+            whole,
+        };
+        let mut changes = vec![Change::PutSandbox(sandbox)];
+        changes.extend(endpoints.into_iter().map(Change::PutEndpoint));
+        self.commit(&mut state, changes)?;
+        Ok(plan)
+    }
+
+    /// Lets what was reserved exist, or undoes it.
+    fn realise(&self, plan: Plan) -> Result<()> {
+        let made = self
+            .protect()
+            .and_then(|()| Ok(self.hands.kernel.ensure_all(&plan.resources)?))
+            .and_then(|()| self.confirm(&plan));
+        made.inspect_err(|_| self.undo(plan.sandbox, &plan.endpoints, plan.whole))
+    }
+
+    fn confirm(&self, plan: &Plan) -> Result<()> {
+        {
+            let mut state = self.state();
+            let attached = plan.endpoints.iter().filter_map(|id| state.endpoint(*id)).cloned();
+            let changes = attached
+                .map(|endpoint| Change::PutEndpoint(Endpoint { phase: Phase::Attached, ..endpoint }))
+                .collect();
+            self.commit(&mut state, changes)?;
+        }
+        self.publish_names(plan.sandbox, &plan.endpoints)?;
+        for id in &plan.endpoints {
+            self.tell_of_endpoint("connect", *id);
+        }
+        Ok(())
+    }
+
+    /// Makes the firewall equal to what the state means.
+    pub(super) fn protect(&self) -> Result<()> {
+        let _in_order = self.protecting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let policy = self.read(project::policy);
+        Ok(self.hands.firewall.apply(&policy)?)
+    }
+
+    pub(super) fn tell_of_endpoint(&self, action: &'static str, id: EndpointId) {
+        let told = self.read(|state| {
+            let endpoint = state.endpoint(id)?;
+            let network = state.network(endpoint.network)?;
+            let container = state.sandbox(endpoint.sandbox)?.container.to_string();
+            Some((network.id, network.name.clone(), network.driver.clone(), container))
+        });
+        if let Some((network, name, driver, container)) = told {
+            let attributes = [("name", name), ("type", driver), ("container", container)];
+            self.events.send("network", action, network, attributes);
+        }
+    }
+}
+
+/// Decides everything about one new endpoint.
+fn endpoint<'a>(
+    state: &State,
+    sandbox: &Sandbox,
+    present: impl Iterator<Item = &'a Endpoint> + Clone,
+    request: &EndpointRequest,
+    facts: &HostFacts,
+) -> Result<Endpoint> {
+    let network = state
+        .network(request.network)
+        .ok_or_else(|| Error::no_such_network(request.network.to_string()))?;
+    let name = request.names.first().map_or("", String::as_str);
+    if present.clone().any(|endpoint| endpoint.network == network.id) {
+        return Err(Error::Forbidden(format!(
+            "endpoint with name {name} already exists in network {}",
+            network.name
+        )));
+    }
+    let driver = find_driver(&network.driver)?;
+    let settings = request.settings.clone();
+    let wanted = LeaseRequest { ipv4: settings.ipv4_address, ipv6: settings.ipv6_address };
+    let mut endpoint = Endpoint {
+        id: EndpointId::from_bytes(random_bytes()),
+        network: network.id,
+        sandbox: sandbox.id,
+        phase: Phase::Attaching,
+        ifname: free_ifname(driver, network, present)?,
+        mac: settings.mac_address.unwrap_or_else(|| MacAddress::local(random_bytes())),
+        addresses: lease(network, &wanted, state.taken(network.id))?,
+        names: request.names.clone(),
+        settings,
+        resources: Vec::new(),
+    };
+    endpoint.resources = driver
+        .endpoint_resources(network, &endpoint, facts)
+        .map_err(refused_by(driver, network))?;
+    Ok(endpoint)
+}
+
+/// The network's prefix with the lowest number no interface of the sandbox has.
+fn free_ifname<'a>(
+    driver: &dyn Driver,
+    network: &Network,
+    present: impl Iterator<Item = &'a Endpoint> + Clone,
+) -> Result<IfName> {
+    let prefix = driver.interface_prefix(network).map_err(refused_by(driver, network))?;
+    let name = (0..)
+        .map(|number| format!("{prefix}{number}"))
+        .find(|name| present.clone().all(|endpoint| endpoint.ifname.as_str() != name))
+        .expect("a sandbox has fewer interfaces than there are numbers");
+    name.parse().map_err(|error: rnet_model::InvalidIfName| Error::invalid(error.to_string()))
+}
+
+fn loopback() -> IfName {
+    "lo".parse().expect("the loopback's name is valid")
+}
+
+/// A container's names on a network: its own, its aliases, its short id, its host name, each once.
+pub(super) fn names(own: [&str; 3], settings: &EndpointSettings) -> Vec<String> {
+    let [name, short_id, hostname] = own;
+    let aliases = settings.aliases.iter().map(String::as_str);
+    let mut seen = BTreeMap::new();
+    let all = std::iter::once(name).chain(aliases).chain([short_id, hostname]);
+    all.filter(|name| !name.is_empty() && seen.insert(name.to_lowercase(), ()).is_none())
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,160 @@
+//! Connecting containers to networks, and disconnecting them, running or not.
+
+use std::sync::Arc;
+
+use rnet_model::{EndpointId, EndpointSettings, Network};
+
+use crate::container::{Container, NetworkMode};
+use crate::daemon::attach::EndpointRequest;
+use crate::daemon::Daemon;
+use crate::error::{Error, Result};
+use crate::state::Change;
+
+impl Daemon {
+    /// Attaches a container to one more network; a running one at once, another whenever it starts.
+    pub fn connect(
+        self: &Arc<Self>,
+        network: &str,
+        container: &str,
+        settings: EndpointSettings,
+    ) -> Result<()> {
+        let network = self.find_network(network)?;
+        let id = self.find_container(container)?.id;
+        self.lives.hold(id, || {
+            let container = self.find_container(&id.to_string())?;
+            may_connect(&container, &network, &settings)?;
+            if let Some(sandbox) = container.run.sandbox() {
+                self.attach_one(sandbox, endpoint_request(&container, &network, &settings))?;
+                self.write_network_files(&container)?;
+            }
+            self.record_networks(container, |networks| networks.insert(network.id, settings))
+        })
+    }
+
+    /// Detaches a container from a network. With `force`, an endpoint whose container is gone is removed too.
+    pub fn disconnect(
+        self: &Arc<Self>,
+        network: &str,
+        container: &str,
+        force: bool,
+    ) -> Result<()> {
+        let network = self.find_network(network)?;
+        let id = match self.find_container(container) {
+            Ok(container) => container.id,
+            Err(Error::NoSuchContainer(_)) if force => {
+                return self.disconnect_name(&network, container);
+            }
+            Err(error) => return Err(error),
+        };
+        self.lives.hold(id, || {
+            let container = self.find_container(&id.to_string())?;
+            if container.network_mode == NetworkMode::Host {
+                return Err(Error::invalid(
+                    "cannot disconnect container from host network - \
+                     container was created in host network mode",
+                ));
+            }
+            if !container.networks.contains_key(&network.id) {
+                return Err(not_connected(&container.name, &network));
+            }
+            if let Some(sandbox) = container.run.sandbox() {
+                let on_network = |endpoint: &&rnet_model::Endpoint| endpoint.network == network.id;
+                let endpoints: Vec<EndpointId> = self.read(|state| {
+                    state.endpoints_of(sandbox).filter(on_network).map(|it| it.id).collect()
+                });
+                self.undo(sandbox, &endpoints, false);
+                self.write_network_files(&container)?;
+            }
+            self.record_networks(container, |networks| networks.remove(&network.id))
+        })
+    }
+
+    fn disconnect_name(&self, network: &Network, name: &str) -> Result<()> {
+        let found = self.read(|state| {
+            let mut endpoints = state.endpoints_on(network.id);
+            let named = endpoints.find(|it| it.names.first().is_some_and(|own| own == name))?;
+            Some((named.sandbox, named.id))
+        });
+        let (sandbox, endpoint) = found.ok_or_else(|| not_connected(name, network))?;
+        self.undo(sandbox, &[endpoint], false);
+        Ok(())
+    }
+
+    fn record_networks<T>(
+        &self,
+        mut container: Container,
+        edit: impl FnOnce(
+            &mut std::collections::BTreeMap<rnet_model::NetworkId, EndpointSettings>,
+        ) -> T,
+    ) -> Result<()> {
+        edit(&mut container.networks);
+        if container.network_mode == NetworkMode::None && !container.networks.is_empty() {
+            container.network_mode = NetworkMode::Attached;
+        }
+        self.commit(&mut self.state(), vec![Change::PutContainer(Box::new(container))])
+    }
+}
+
+/// What an endpoint of this container on this network is to be.
+pub(super) fn endpoint_request(
+    container: &Container,
+    network: &Network,
+    settings: &EndpointSettings,
+) -> EndpointRequest {
+    let hostname = container.config.hostname.as_deref().unwrap_or_default();
+    let own = [container.name.as_str(), &container.id.short(), hostname];
+    EndpointRequest {
+        network: network.id,
+        settings: settings.clone(),
+        names: crate::daemon::attach::names(own, settings),
+    }
+}
+
+/// Refuses what no container of this mode, or nobody on this network, may have (moby, daemon/container_operations.go).
+pub(super) fn may_connect(
+    container: &Container,
+    network: &Network,
+    settings: &EndpointSettings,
+) -> Result<()> {
+    let refuse = |message: &str| Err(Error::invalid(message));
+    match (container.network_mode, network.name.as_str()) {
+        (NetworkMode::Host, _) => {
+            return refuse("container sharing network namespace with the host cannot be connected to any other network");
+        }
+        (_, "host") => {
+            return refuse("cannot connect container to host network - container must be created in host network mode");
+        }
+        (_, "none") => return refuse("container cannot be connected to multiple networks with one of the networks in private (none) mode"),
+        _ => {}
+    }
+    if container.networks.contains_key(&network.id) {
+        return Err(Error::Forbidden(format!(
+            "endpoint with name {} already exists in network {}",
+            container.name, network.name
+        )));
+    }
+    may_have(network, settings)
+}
+
+/// Refuses settings that only user-defined networks have.
+pub(super) fn may_have(network: &Network, settings: &EndpointSettings) -> Result<()> {
+    let fixed = settings.ipv4_address.is_some() || settings.ipv6_address.is_some();
+    if network.is_user_defined() {
+        return Ok(());
+    }
+    if fixed {
+        return Err(Error::invalid(
+            "user specified IP address is supported on user defined networks only",
+        ));
+    }
+    if !settings.aliases.is_empty() {
+        return Err(Error::invalid(
+            "network-scoped aliases are only supported for user-defined networks",
+        ));
+    }
+    Ok(())
+}
+
+fn not_connected(container: &str, network: &Network) -> Error {
+    Error::Failed(format!("container {container} is not connected to network {}", network.name))
+}

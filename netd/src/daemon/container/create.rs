@@ -1,0 +1,115 @@
+//! Creating a container: everything a client asks for is checked here, once, so that what is on record can be run.
+
+mod config;
+mod endpoint;
+mod limits;
+mod name;
+mod networks;
+mod unsupported;
+
+pub use endpoint::endpoint_settings;
+pub(super) use name::check_name;
+
+use std::sync::Arc;
+
+use bollard_stubs::models::{ContainerCreateBody, HostConfig};
+use jiff::Timestamp;
+use rnet_model::ContainerId;
+
+use crate::container::{Container, NetworkMode, Run};
+use crate::daemon::ports::PortRequest;
+use crate::daemon::{Daemon, random_bytes};
+use crate::error::{Error, Result};
+use crate::state::Change;
+
+use super::spec;
+
+/// A container someone asks for.
+#[derive(Clone, Debug, Default)]
+pub struct ContainerRequest {
+    /// Its name; none lets the daemon find one.
+    pub name: Option<String>,
+    /// Everything else.
+    pub body: ContainerCreateBody,
+}
+
+impl Daemon {
+    /// Puts a container on record that can be started; it stands on nothing yet.
+    pub fn create_container(self: &Arc<Self>, request: ContainerRequest) -> Result<ContainerId> {
+        let ContainerRequest { name, body } = request;
+        let (asked, host, endpoints) = config::split(body);
+        let mut host = host.unwrap_or_default();
+        unsupported::refuse(&asked, &host)?;
+        let reference = asked.image.clone().unwrap_or_default();
+        let image = self.images().find(&reference)?;
+        let id = ContainerId::from_bytes(random_bytes());
+        let mut config = config::merge(asked, &image.config);
+        config::complete(&mut config, id, networks::is_host(&host))?;
+        config::settle_mounts(&mut host)?;
+        publish_all(&mut host, config.exposed_ports.as_deref().unwrap_or_default());
+        check_host(&host)?;
+        let mut state = self.state();
+        let (network_mode, networks) = networks::resolve(&state, &mut host, endpoints)?;
+        let container = Container {
+            id,
+            name: name::choose(&state, name.as_deref())?,
+            created: Timestamp::now(),
+            image_id: image.id.clone(),
+            config,
+            host_config: host,
+            network_mode,
+            networks,
+            run: Run::Created,
+        };
+        self.commit(&mut state, vec![Change::PutContainer(Box::new(container.clone()))])?;
+        drop(state);
+        self.tell_of_container("create", &container, []);
+        Ok(id)
+    }
+}
+
+/// What a client should know of a request that is granted, but not to the letter.
+pub fn warnings(mode: NetworkMode, host: &HostConfig) -> Vec<String> {
+    let publishes = host.port_bindings.as_ref().is_some_and(|ports| !ports.is_empty());
+    let discarded = "Published ports are discarded when using host network mode";
+    (mode == NetworkMode::Host && publishes).then(|| discarded.to_owned()).into_iter().collect()
+}
+
+/// Gives every exposed port without a binding one to a port of the kernel's choice, where `-P` asks for it.
+fn publish_all(host: &mut HostConfig, exposed: &[String]) {
+    if host.publish_all_ports.unwrap_or(false) {
+        let bindings = host.port_bindings.get_or_insert_default();
+        for port in exposed {
+            bindings.entry(port.clone()).or_insert_with(|| Some(vec![]));
+        }
+    }
+}
+
+/// Parses all that is parsed again at every start, so that a mistake is found now.
+fn check_host(host: &HostConfig) -> Result<()> {
+    limits::check(host)?;
+    if let Some(bindings) = &host.port_bindings {
+        PortRequest::parse(bindings)?;
+    }
+    for bind in host.binds.iter().flatten() {
+        spec::parse_bind(bind)?;
+    }
+    for (target, options) in host.tmpfs.iter().flatten() {
+        if !target.starts_with('/') {
+            return Err(Error::invalid(format!(
+                "invalid tmpfs {target:?}: an absolute path is expected"
+            )));
+        }
+        spec::tmpfs(target, options)?;
+    }
+    for server in host.dns.iter().flatten() {
+        server.parse::<std::net::IpAddr>().map_err(|_| {
+            Error::invalid(format!("invalid DNS server {server:?}: an IP address is expected"))
+        })?;
+    }
+    for extra in host.extra_hosts.iter().flatten() {
+        config::check_extra_host(extra)?;
+    }
+    let names = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
+    spec::capabilities(&names(&host.cap_add), &names(&host.cap_drop)).map(|_| ())
+}

@@ -1,0 +1,128 @@
+//! The files of a container that the daemon writes: resolv.conf, hosts, hostname; and where each is.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use rnet_dns::ResolvConf;
+use rnet_model::{ContainerId, SandboxId};
+
+use crate::container::{Container, NetworkMode};
+use crate::daemon::Daemon;
+use crate::daemon::resolve::{forwarding, host_resolv_conf};
+use crate::error::{Error, Result};
+
+/// What `--add-host NAME:host-gateway` stands for: the address of the host that containers reach.
+const HOST_GATEWAY: &str = "host-gateway";
+
+impl Daemon {
+    /// Where a container's files are; made when it is created, removed with it.
+    pub fn container_dir(&self, id: ContainerId) -> PathBuf {
+        self.settings.state_dir.join("containers").join(id.to_string())
+    }
+
+    /// A file of a container that is mounted into it: `resolv.conf`, `hosts` or `hostname`.
+    pub fn container_file(&self, id: ContainerId, name: &str) -> PathBuf {
+        self.container_dir(id).join(name)
+    }
+
+    /// Where a container's output is kept.
+    pub fn log_path(&self, id: ContainerId) -> PathBuf {
+        self.container_dir(id).join(format!("{id}-json.log"))
+    }
+
+    /// The path under which a sandbox's network namespace is pinned.
+    pub fn sandbox_key(&self, id: SandboxId) -> PathBuf {
+        self.settings.run_dir.join("netns").join(id.short())
+    }
+
+    /// Writes all of a container's files, for a start.
+    pub(super) fn write_files(&self, container: &Container) -> Result<()> {
+        let hostname = container.config.hostname.as_deref().unwrap_or_default();
+        let path = self.container_file(container.id, "hostname");
+        write(&path, &format!("{hostname}\n"))?;
+        self.write_network_files(container)
+    }
+
+    /// Writes again what depends on a container's networks; in place, so that a running container sees it.
+    pub(super) fn write_network_files(&self, container: &Container) -> Result<()> {
+        let (resolv_conf, hosts) = match container.network_mode {
+            NetworkMode::Host => (read("/etc/resolv.conf"), read("/etc/hosts")),
+            NetworkMode::Attached | NetworkMode::None => {
+                (self.resolv_conf(container), self.hosts(container)?)
+            }
+        };
+        write(&self.container_file(container.id, "resolv.conf"), &resolv_conf)?;
+        write(&self.container_file(container.id, "hosts"), &hosts)
+    }
+
+    fn resolv_conf(&self, container: &Container) -> String {
+        let host = host_resolv_conf();
+        let (sandbox, named, ipv6) = self.read(|state| {
+            let sandbox = state.sandbox_of(container.id).cloned();
+            let networks = |sandbox: SandboxId| {
+                state.endpoints_of(sandbox).filter_map(|it| state.network(it.network))
+            };
+            let id = sandbox.as_ref().map(|sandbox| sandbox.id);
+            let named = id.is_some_and(|id| networks(id).any(|it| it.is_user_defined()));
+            let ipv6 = id.is_some_and(|id| networks(id).any(|it| it.enable_ipv6));
+            (sandbox, named, ipv6)
+        });
+        let Some(sandbox) = sandbox else { return String::new() };
+        if named {
+            let forwarding = self.read(|state| forwarding(state, &sandbox, &host));
+            rnet_dns::embedded(&host, &sandbox.dns, &forwarding)
+        } else {
+            let reachable = ResolvConf::parse(&read(rnet_dns::host_file(&host)));
+            rnet_dns::legacy(&reachable, &sandbox.dns, ipv6)
+        }
+    }
+
+    fn hosts(&self, container: &Container) -> Result<String> {
+        let addresses: Vec<IpAddr> = self.read(|state| {
+            let sandbox = state.sandbox_of(container.id);
+            let endpoints = sandbox.into_iter().flat_map(|sandbox| state.endpoints_of(sandbox.id));
+            endpoints.flat_map(|endpoint| &endpoint.addresses).map(|cidr| cidr.ip()).collect()
+        });
+        let hostname = container.config.hostname.as_deref().unwrap_or_default();
+        let ipv6 = addresses.iter().any(IpAddr::is_ipv6);
+        let extra = self.extra_hosts(container)?;
+        let extra = extra.iter().map(|(name, address)| (name.as_str(), *address));
+        Ok(rnet_dns::hosts(hostname, &addresses, extra, ipv6)?)
+    }
+
+    /// The names of `--add-host NAME:ADDRESS`.
+    fn extra_hosts(&self, container: &Container) -> Result<Vec<(String, IpAddr)>> {
+        let extra = container.host_config.extra_hosts.iter().flatten();
+        extra.map(|text| self.extra_host(text)).collect()
+    }
+
+    fn extra_host(&self, text: &str) -> Result<(String, IpAddr)> {
+        let invalid = || {
+            Error::invalid(format!("invalid extra host {text:?}: NAME:ADDRESS is expected"))
+        };
+        let (name, address) = text.split_once([':', '=']).ok_or_else(invalid)?;
+        if address == HOST_GATEWAY {
+            let gateway = self.read(|state| {
+                let bridge = state.networks().find(|network| network.is_default_bridge());
+                bridge.and_then(|network| network.gateways().next())
+            });
+            return Ok((name.to_owned(), gateway.ok_or_else(invalid)?));
+        }
+        let bare = address.trim_start_matches('[').trim_end_matches(']');
+        Ok((name.to_owned(), bare.parse().map_err(|_| invalid())?))
+    }
+}
+
+/// A file of the host, or nothing where it has none.
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(failed)?;
+    }
+    fs::write(path, text).map_err(failed)
+}

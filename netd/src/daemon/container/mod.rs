@@ -1,0 +1,13 @@
+//! Containers of the bundled runtime: their records, and their lives.
+
+mod connect;
+mod create;
+mod files;
+mod remove;
+mod spec;
+mod start;
+mod stop;
+mod wait;
+
+pub use create::ContainerRequest;
+pub use wait::{Exit, ExitWatch, WaitCondition};

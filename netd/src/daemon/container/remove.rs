@@ -1,0 +1,84 @@
+//! Removing and renaming.
+
+use std::fs;
+use std::sync::Arc;
+
+use super::create::check_name;
+use crate::daemon::Daemon;
+use crate::error::{Error, Result};
+use crate::state::Change;
+
+impl Daemon {
+    /// Removes a container; with `force` one that runs, too.
+    pub fn remove_container(self: &Arc<Self>, reference: &str, force: bool) -> Result<()> {
+        let container = self.find_container(reference)?;
+        let id = container.id;
+        if container.run.is_running() {
+            if !force {
+                return Err(Error::Conflict(format!(
+                    "cannot remove container \"{}\": container is running: \
+                     stop the container before removing or force remove",
+                    container.name
+                )));
+            }
+            // `--rm` may remove it the moment it ends
+            self.kill_container(&id.to_string(), "KILL").or_else(|error| match error {
+                Error::Conflict(_) | Error::NoSuchContainer(_) => Ok(()),
+                error => Err(error),
+            })?;
+        }
+        let removed = self.lives.hold(id, || {
+            let Ok(container) = self.find_container(&id.to_string()) else { return Ok(false) };
+            if container.run.is_running() {
+                return Err(Error::Conflict(format!(
+                    "cannot remove container \"{}\": it was started again meanwhile",
+                    container.name
+                )));
+            }
+            self.runtime.remove(&id)?;
+            let directory = self.container_dir(id);
+            match fs::remove_dir_all(&directory) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::File { path: directory, source });
+                }
+                _ => {}
+            }
+            self.commit(&mut self.state(), vec![Change::DropContainer(id)])?;
+            Ok(true)
+        })?;
+        if removed {
+            self.tell_of_container("destroy", &container, []);
+        }
+        Ok(())
+    }
+
+    /// Gives a container another name; on its networks it answers to the new one at once.
+    pub fn rename_container(self: &Arc<Self>, reference: &str, name: &str) -> Result<()> {
+        let name = name.strip_prefix('/').unwrap_or(name);
+        let id = self.find_container(reference)?.id;
+        self.lives.hold(id, || {
+            let mut container = self.find_container(&id.to_string())?;
+            let old = std::mem::replace(&mut container.name, name.to_owned());
+            let mut state = self.state();
+            check_name(&state, name)?;
+            let sandbox = container.run.sandbox();
+            let mut endpoints: Vec<_> =
+                sandbox.iter().flat_map(|id| state.endpoints_of(*id)).cloned().collect();
+            for own in endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.names) {
+                if *own == old {
+                    *own = name.to_owned();
+                }
+            }
+            let ids: Vec<_> = endpoints.iter().map(|endpoint| endpoint.id).collect();
+            let mut changes: Vec<_> = endpoints.into_iter().map(Change::PutEndpoint).collect();
+            changes.push(Change::PutContainer(Box::new(container.clone())));
+            self.commit(&mut state, changes)?;
+            drop(state);
+            if let Some(sandbox) = sandbox {
+                self.publish_names(sandbox, &ids)?;
+            }
+            self.tell_of_container("rename", &container, [("oldName", format!("/{old}"))]);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! Starting a container: its ports, its sandbox, its files, then its processes; or nothing of them.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rnet_model::{ContainerId, DnsConfig, Sandbox, SandboxId};
+
+use super::connect::endpoint_request;
+use crate::container::{Container, NetworkMode, Run};
+use crate::daemon::ports::{Families, PortRequest};
+use crate::daemon::{Daemon, random_bytes};
+use crate::error::{Error, Result};
+use crate::state::Change;
+
+impl Daemon {
+    /// Starts a container that does not run.
+    pub fn start_container(self: &Arc<Self>, reference: &str) -> Result<()> {
+        let id = self.find_container(reference)?.id;
+        self.lives.hold(id, || {
+            let container = self.find_container(&id.to_string())?;
+            if container.run.is_running() {
+                return Err(Error::NotModified(format!("container {reference} runs already")));
+            }
+            let before = container.run.clone();
+            self.run(container).inspect_err(|error| self.fail_start(id, before, error))
+        })
+    }
+
+    fn run(self: &Arc<Self>, mut container: Container) -> Result<()> {
+        let sandbox = (container.network_mode != NetworkMode::Host)
+            .then(|| SandboxId::from_bytes(random_bytes()));
+        container.run = Run::Running { sandbox, pid: 0, started: Timestamp::now() };
+        // recorded as running first: a sandbox on record always has a container that calls it its own
+        self.put_container(container.clone())?;
+        if let Some(sandbox) = sandbox {
+            self.attach_container(&container, sandbox)?;
+        }
+        self.write_files(&container)?;
+        let spec = self.spec(&container)?;
+        let created = self.runtime.create(&container.id, &spec)?;
+        self.runtime.start(&container.id)?;
+        let started = Timestamp::now();
+        container.run = Run::Running { sandbox, pid: created.init_pid, started };
+        self.put_container(container.clone())?;
+        self.tell_of_container("start", &container, []);
+        self.watch(container.id)
+    }
+
+    fn attach_container(&self, container: &Container, id: SandboxId) -> Result<()> {
+        let (requests, families) = self.read(|state| {
+            let mut families = Families::default();
+            let mut requests = Vec::with_capacity(container.networks.len());
+            for (network, settings) in &container.networks {
+                let network = state
+                    .network(*network)
+                    .ok_or_else(|| Error::no_such_network(network.to_string()))?;
+                families.v4 |= network.enable_ipv4;
+                families.v6 |= network.enable_ipv6;
+                requests.push(endpoint_request(container, network, settings));
+            }
+            Ok::<_, Error>((requests, families))
+        })?;
+        let bindings = container.host_config.port_bindings.as_ref();
+        let wanted = bindings.map(PortRequest::parse).transpose()?.unwrap_or_default();
+        let claim = self.claim_ports(&wanted, families)?;
+        let sandbox = Sandbox {
+            id,
+            container: container.id,
+            dns: dns_config(container)?,
+            ports: claim.ports.clone(),
+            resources: Vec::new(),
+        };
+        self.ports.keep(id, claim);
+        self.attach(sandbox, &requests).inspect_err(|_| self.ports.release(id))
+    }
+
+    /// Leaves nothing of a start that failed but the reason.
+    fn fail_start(&self, id: ContainerId, before: Run, error: &Error) {
+        let Ok(mut container) = self.find_container(&id.to_string()) else { return };
+        let unmade = self.runtime.remove(&id).err();
+        if let Some(sandbox) = container.run.sandbox() {
+            self.undo(sandbox, &[], true);
+        }
+        let now = Timestamp::now();
+        container.run = match (exit_code(error), before) {
+            (Some(code), _) => Run::Exited {
+                code,
+                oom: false,
+                started: now,
+                finished: now,
+                error: error.chain(),
+            },
+            (None, before) => before,
+        };
+        let kept = self.put_container(container).err().map(|error| error.chain());
+        for failure in unmade.map(|error| crate::error::chain(&error)).into_iter().chain(kept) {
+            tracing::warn!(container = id.short(), "start not undone whole: {failure}");
+        }
+    }
+
+    pub(super) fn put_container(&self, container: Container) -> Result<()> {
+        self.commit(&mut self.state(), vec![Change::PutContainer(Box::new(container))])
+    }
+
+    pub(super) fn tell_of_container<const N: usize>(
+        &self,
+        action: &'static str,
+        container: &Container,
+        more: [(&'static str, String); N],
+    ) {
+        let image = container.config.image.clone().unwrap_or_default();
+        let own = [("name", container.name.clone()), ("image", image)];
+        let labels = container.config.labels.clone().unwrap_or_default();
+        let facts = own.into_iter().chain(more).map(|(key, value)| (key.to_owned(), value));
+        self.events.send("container", action, container.id, labels.into_iter().chain(facts));
+    }
+}
+
+/// The exit code a program that could not be started is given; none where it was not the program's fault.
+fn exit_code(error: &Error) -> Option<i64> {
+    match error {
+        Error::Runtime(error) => Some(error.exit_code()),
+        _ => None,
+    }
+}
+
+fn dns_config(container: &Container) -> Result<DnsConfig> {
+    let host = &container.host_config;
+    let servers = host.dns.iter().flatten().map(|server| {
+        server.parse().map_err(|_| {
+            Error::invalid(format!("invalid DNS server {server:?}: an IP address is expected"))
+        })
+    });
+    Ok(DnsConfig {
+        servers: servers.collect::<Result<_>>()?,
+        search: host.dns_search.clone().unwrap_or_default(),
+        options: host.dns_options.clone().unwrap_or_default(),
+    })
+}

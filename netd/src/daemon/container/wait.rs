@@ -1,0 +1,176 @@
+//! Waiting for a container to end, and what happens when it does.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rnet_model::ContainerId;
+use rnet_runtime_glue::ContainerState;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::broadcast;
+
+use crate::container::{Container, Run};
+use crate::daemon::Daemon;
+use crate::error::{Error, Result, chain};
+use crate::event::Event;
+
+/// What a client waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WaitCondition {
+    /// That the container does not run: at once where it does not.
+    #[default]
+    NotRunning,
+    /// That it ends the next time, even where it does not run yet.
+    NextExit,
+    /// That it is removed.
+    Removed,
+}
+
+/// How a container ended.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Exit {
+    /// Its exit code.
+    pub code: i64,
+    /// Why it could not be started, or empty.
+    pub error: String,
+}
+
+/// Someone who waits: nothing that happens after it was made is missed.
+pub struct ExitWatch {
+    daemon: Arc<Daemon>,
+    container: ContainerId,
+    condition: WaitCondition,
+    events: broadcast::Receiver<Event>,
+    last: Exit,
+}
+
+impl ExitWatch {
+    /// Waits for the condition.
+    pub async fn exit(mut self) -> Exit {
+        if self.condition == WaitCondition::NotRunning && !self.runs() {
+            return self.last;
+        }
+        let id = self.container.to_string();
+        loop {
+            let ended = match self.events.recv().await {
+                Ok(event) if event.id != id => false,
+                Ok(event) if event.action == "die" => {
+                    self.last = self.read_exit().unwrap_or(self.last);
+                    self.condition != WaitCondition::Removed
+                }
+                Ok(event) => event.action == "destroy",
+                // too many events at once: look at the container instead
+                Err(broadcast::error::RecvError::Lagged(_)) => !self.runs(),
+                Err(broadcast::error::RecvError::Closed) => true,
+            };
+            if ended {
+                return self.last;
+            }
+        }
+    }
+
+    fn runs(&mut self) -> bool {
+        let runs = self.daemon.read(|state| {
+            state.container(self.container).is_some_and(|container| container.run.is_running())
+        });
+        if !runs {
+            self.last = self.read_exit().unwrap_or_default();
+        }
+        runs
+    }
+
+    fn read_exit(&self) -> Option<Exit> {
+        self.daemon.read(|state| match &state.container(self.container)?.run {
+            Run::Exited { code, error, .. } => Some(Exit { code: *code, error: error.clone() }),
+            _ => None,
+        })
+    }
+}
+
+impl Daemon {
+    /// Begins to wait for a container.
+    pub fn watch_exit(
+        self: &Arc<Self>,
+        reference: &str,
+        condition: WaitCondition,
+    ) -> Result<ExitWatch> {
+        let events = self.events.subscribe();
+        let container = self.find_container(reference)?.id;
+        let last = Exit::default();
+        Ok(ExitWatch { daemon: Arc::clone(self), container, condition, events, last })
+    }
+
+    /// Sees to it that a running container's end is noticed.
+    pub(in crate::daemon) fn watch(self: &Arc<Self>, id: ContainerId) -> Result<()> {
+        let monitor = self.runtime.exit_fd(&id)?;
+        let daemon = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Err(error) = ended_fd(monitor).await {
+                tracing::error!(container = id.short(), "not watched: {error}");
+            }
+            let finished = tokio::task::spawn_blocking(move || daemon.finish(id)).await;
+            if let Ok(Err(error)) = finished {
+                tracing::error!(container = id.short(), "end not recorded: {}", error.chain());
+            }
+        });
+        Ok(())
+    }
+
+    /// Records how a container ended and removes all it no longer needs.
+    pub(in crate::daemon) fn finish(self: &Arc<Self>, id: ContainerId) -> Result<()> {
+        let ended = self.lives.hold(id, || {
+            let Some(container) = self.read(|state| state.container(id).cloned()) else {
+                return Ok(None);
+            };
+            let Run::Running { sandbox, started, .. } = container.run else { return Ok(None) };
+            let state = self.runtime.state(&id)?;
+            if matches!(state, ContainerState::Running { .. } | ContainerState::Created { .. }) {
+                return Ok(None);
+            }
+            if let Err(error) = self.runtime.remove(&id) {
+                tracing::warn!(container = id.short(), "not removed whole: {}", chain(&error));
+            }
+            if let Some(sandbox) = sandbox {
+                self.undo(sandbox, &[], true);
+            }
+            let container = Container { run: ended(&state, started), ..container };
+            self.put_container(container.clone())?;
+            Ok::<_, Error>(Some(container))
+        })?;
+        let Some(container) = ended else { return Ok(()) };
+        if let Run::Exited { code, .. } = &container.run {
+            self.tell_of_container("die", &container, [("exitCode", code.to_string())]);
+        }
+        if container.host_config.auto_remove.unwrap_or(false) {
+            self.remove_container(&id.to_string(), true)?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until a pidfd's process has ended.
+#[expect(deprecated, reason = "its unsafe successor asks for what an OwnedFd gives: it stays open")]
+async fn ended_fd(process: OwnedFd) -> std::io::Result<()> {
+    AsyncFd::with_interest(process, Interest::READABLE)?.readable().await.map(drop)
+}
+
+/// What a record says of a run that ended this way.
+fn ended(state: &ContainerState, started: Timestamp) -> Run {
+    match state {
+        ContainerState::Exited(exit) => Run::Exited {
+            code: exit.code,
+            oom: exit.oom,
+            started,
+            finished: exit.finished,
+            error: String::new(),
+        },
+        _ => Run::Exited {
+            code: 137,
+            oom: false,
+            started,
+            finished: Timestamp::now(),
+            error: "the container's monitor was killed".to_owned(),
+        },
+    }
+}

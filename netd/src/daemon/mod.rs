@@ -1,0 +1,125 @@
+//! The daemon: decides, records, drives.
+//!
+//! It is synchronous: every method may block on the kernel and is called from threads that may (the API runs them
+//! on blocking threads). `state` is held for moments only, never across a kernel call.
+
+mod attach;
+mod container;
+mod hold;
+mod lookup;
+mod network;
+mod open;
+mod ports;
+mod reconcile;
+mod resolve;
+mod undo;
+
+pub use container::{ContainerRequest, Exit, ExitWatch, WaitCondition};
+pub use network::NetworkRequest;
+pub use reconcile::Report;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rnet_ipam::Pools;
+use rnet_kernel::{Firewall, Host, Kernel};
+use rnet_runtime_glue::Runtime;
+use rnet_runtime_glue::image::ImageStore;
+use tokio::runtime::Handle;
+
+use crate::error::Result;
+use crate::event::Events;
+use crate::state::{Change, State};
+use crate::store::Store;
+
+/// What the daemon acts through: the machine, or a fake of it.
+#[derive(Clone)]
+pub struct Hands {
+    /// Links, addresses, routes, namespaces.
+    pub kernel: Arc<dyn Kernel>,
+    /// The packet filter.
+    pub firewall: Arc<dyn Firewall>,
+    /// Facts, ports and sockets of the host.
+    pub host: Arc<dyn Host>,
+}
+
+/// What the daemon is told once, at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where what survives a reboot is kept.
+    pub state_dir: PathBuf,
+    /// Where what dies with the machine's uptime is kept.
+    pub run_dir: PathBuf,
+    /// Where automatic subnets come from.
+    pub pools: Pools,
+    /// The interface of the predefined `bridge` network.
+    pub default_bridge: String,
+    /// The cgroup that those of the containers are in, below the root of each hierarchy.
+    pub cgroup_parent: String,
+}
+
+/// The daemon.
+pub struct Daemon {
+    settings: Settings,
+    hands: Hands,
+    store: Arc<dyn Store>,
+    state: Mutex<State>,
+    /// Serialises the making and removing of networks.
+    networks: Mutex<()>,
+    /// Serialises policies on their way to the firewall: a later one is never overtaken by an earlier one.
+    protecting: Mutex<()>,
+    /// One lock a container, for what changes its life.
+    lives: hold::Holds,
+    ports: ports::Ports,
+    resolver: resolve::Names,
+    images: ImageStore,
+    runtime: Runtime,
+    events: Events,
+    tasks: Handle,
+}
+
+impl Daemon {
+    /// Looks at the state, for as long as `look` takes: it must not block.
+    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state())
+    }
+
+    /// The images containers are made from.
+    pub fn images(&self) -> &ImageStore {
+        &self.images
+    }
+
+    /// The bundled runtime.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// What the daemon was told at its start.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // a panic while the lock is held leaves whole changes only: `apply` is the one way to change it
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes changes last, then takes them: memory never knows what the store does not.
+    fn commit(&self, state: &mut State, changes: Vec<Change>) -> Result<()> {
+        self.store.commit(&changes)?;
+        changes.into_iter().for_each(|change| state.apply(change));
+        Ok(())
+    }
+}
+
+/// Bytes nobody can foresee: ids, hardware addresses.
+fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the kernel's random source is ready once user space runs");
+    bytes
+}

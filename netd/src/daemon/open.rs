@@ -1,0 +1,54 @@
+//! Bringing a daemon up over what the last one left.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use rnet_runtime_glue::Runtime;
+use rnet_runtime_glue::image::ImageStore;
+use tokio::runtime::Handle;
+
+use super::resolve::{HostSockets, Names};
+use super::{Daemon, Hands, Settings, hold, ports};
+use crate::error::Result;
+use crate::event::Events;
+use crate::store::Store;
+
+impl Daemon {
+    /// A daemon over this store and these hands, with machine and records in agreement.
+    ///
+    /// Its tasks run on `tasks`, a runtime the caller keeps.
+    pub fn open(
+        settings: Settings,
+        hands: Hands,
+        store: Arc<dyn Store>,
+        shim: PathBuf,
+        tasks: Handle,
+    ) -> Result<Arc<Self>> {
+        let state = store.load()?;
+        let images = ImageStore::open(&settings.state_dir.join("images"))?;
+        let runtime = Runtime::new(
+            settings.run_dir.join("containers"),
+            shim,
+            settings.cgroup_parent.clone(),
+        );
+        let sockets = Arc::new(HostSockets(Arc::clone(&hands.host)));
+        let daemon = Arc::new(Self {
+            resolver: Names::new(tasks.clone(), sockets),
+            settings,
+            hands,
+            store,
+            state: Mutex::new(state),
+            networks: Mutex::default(),
+            protecting: Mutex::default(),
+            lives: hold::Holds::default(),
+            ports: ports::Ports::default(),
+            images,
+            runtime,
+            events: Events::default(),
+            tasks,
+        });
+        let report = daemon.reconcile()?;
+        tracing::info!(?report, "reconciled");
+        Ok(daemon)
+    }
+}

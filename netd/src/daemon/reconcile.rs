@@ -1,0 +1,125 @@
+//! After a start: finish what was begun, sweep what nobody recorded, rebuild what is missing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rnet_kernel::Owned;
+use rnet_model::{EndpointId, Phase, Resource, SandboxId};
+use rnet_runtime_glue::ContainerState;
+
+use super::Daemon;
+use crate::error::{Result, chain};
+
+/// What a reconcile changed; all zero when it is done a second time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// Sandboxes removed because their container is gone.
+    pub sandboxes: usize,
+    /// Endpoints removed because they were on their way in or out.
+    pub endpoints: usize,
+    /// Kernel objects removed because nobody recorded them.
+    pub orphans: usize,
+}
+
+impl Daemon {
+    /// Makes machine and records agree.
+    ///
+    /// **Contract:** twice changes nothing. A failure with one object is logged and does not keep the others from
+    /// being put right.
+    pub(super) fn reconcile(self: &Arc<Self>) -> Result<Report> {
+        let mut report = Report::default();
+        self.make_predefined_networks()?;
+        self.take_up_containers();
+        for sandbox in self.abandoned_sandboxes() {
+            self.undo(sandbox, &[], true);
+            report.sandboxes += 1;
+        }
+        for (sandbox, endpoint) in self.unsettled_endpoints() {
+            self.undo(sandbox, &[endpoint], false);
+            report.endpoints += 1;
+        }
+        self.protect()?;
+        self.rebuild();
+        report.orphans = self.sweep()?;
+        Ok(report)
+    }
+
+    /// Watches the containers that outlived the last daemon, and records the end of those that did not.
+    fn take_up_containers(self: &Arc<Self>) {
+        let running: Vec<_> = self.read(|state| {
+            let running = state.containers().filter(|container| container.run.is_running());
+            running.map(|container| container.id).collect()
+        });
+        for id in running {
+            let taken_up = match self.runtime.state(&id) {
+                Ok(ContainerState::Running { .. }) => self.watch(id),
+                // ended, lost, or created and never started
+                _ => self.finish(id),
+            };
+            if let Err(error) = taken_up {
+                tracing::error!(container = id.short(), "not taken up: {}", chain(&error));
+            }
+        }
+    }
+
+    /// Sandboxes that no running container calls its own.
+    fn abandoned_sandboxes(&self) -> Vec<SandboxId> {
+        self.read(|state| {
+            let owners = state.containers().filter_map(|container| container.run.sandbox());
+            let owned: BTreeSet<SandboxId> = owners.collect();
+            state.sandboxes().map(|sandbox| sandbox.id).filter(|id| !owned.contains(id)).collect()
+        })
+    }
+
+    fn unsettled_endpoints(&self) -> Vec<(SandboxId, EndpointId)> {
+        self.read(|state| {
+            let unsettled = state.endpoints().filter(|it| it.phase != Phase::Attached);
+            unsettled.map(|endpoint| (endpoint.sandbox, endpoint.id)).collect()
+        })
+    }
+
+    /// Lets everything on record exist, and lets the parts of it that die with a daemon live again.
+    fn rebuild(&self) {
+        let networks: Vec<(String, Vec<Resource>)> = self.read(|state| {
+            state.networks().map(|it| (it.name.clone(), it.resources.clone())).collect()
+        });
+        for (name, resources) in networks {
+            if let Err(error) = self.hands.kernel.ensure_all(&resources) {
+                tracing::error!(network = name, "not rebuilt: {}", chain(&error));
+            }
+        }
+        let sandboxes: Vec<_> = self.read(|state| state.sandboxes().cloned().collect());
+        for sandbox in sandboxes {
+            let (ids, endpoints): (Vec<_>, Vec<_>) = self.read(|state| {
+                let endpoints = state.endpoints_of(sandbox.id);
+                endpoints.map(|endpoint| (endpoint.id, endpoint.resources.clone())).unzip()
+            });
+            let (routes, own): (Vec<_>, Vec<_>) =
+                sandbox.resources.iter().cloned().partition(|it| sandbox.routes().any(|r| r == it));
+            let resources: Vec<_> =
+                own.into_iter().chain(endpoints.into_iter().flatten()).chain(routes).collect();
+            let rebuilt = self.hands.kernel.ensure_all(&resources).map_err(Into::into);
+            if let Err(error) = rebuilt.and_then(|()| self.publish_names(sandbox.id, &ids)) {
+                let id = sandbox.id.short();
+                tracing::error!(sandbox = id, "not rebuilt: {}", chain(&error));
+            }
+            self.hold_ports_again(sandbox.id, sandbox.ports);
+        }
+    }
+
+    /// Removes marked kernel objects that nobody recorded.
+    fn sweep(&self) -> Result<usize> {
+        let recorded: BTreeSet<Owned> = self.read(|state| {
+            let networks = state.networks().flat_map(|it| &it.resources);
+            let sandboxes = state.sandboxes().flat_map(|it| &it.resources);
+            let endpoints = state.endpoints().flat_map(|it| &it.resources);
+            networks.chain(sandboxes).chain(endpoints).filter_map(Owned::of).collect()
+        });
+        let owned = self.hands.kernel.owned()?;
+        let orphans: Vec<_> = owned.into_iter().filter(|it| !recorded.contains(it)).collect();
+        for error in self.hands.kernel.sweep(&orphans) {
+            tracing::warn!("not swept: {}", chain(&error));
+        }
+        Ok(orphans.len())
+    }
+}

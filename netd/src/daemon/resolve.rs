@@ -1,0 +1,130 @@
+//! Names: what the embedded DNS is told, and the resolver of each sandbox that needs one.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rnet_dns::{EndpointNames, Forwarding, ResolvConf, Resolver, Sockets, Transport, View};
+use rnet_kernel::{Host, SocketKind};
+use rnet_model::{Endpoint, EndpointId, Network, Place, Sandbox, SandboxId};
+
+use super::Daemon;
+use crate::error::Result;
+use crate::state::{State, is_live};
+
+/// The host's own resolver configuration.
+const HOST_RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// Opens the embedded DNS's sockets where they are needed.
+pub(super) struct HostSockets(pub(super) Arc<dyn Host>);
+
+impl Sockets for HostSockets {
+    fn open(
+        &self,
+        place: Place,
+        peer: SocketAddr,
+        transport: Transport,
+    ) -> std::io::Result<OwnedFd> {
+        let kind = match transport {
+            Transport::Udp => SocketKind::Datagram,
+            Transport::Tcp => SocketKind::Stream,
+        };
+        self.0.socket(place, peer, kind).map_err(std::io::Error::other)
+    }
+}
+
+/// The embedded DNS.
+pub(super) type Names = Resolver;
+
+impl Daemon {
+    /// Lets the endpoints' names resolve, and names resolve in their sandbox.
+    pub(super) fn publish_names(&self, sandbox: SandboxId, endpoints: &[EndpointId]) -> Result<()> {
+        let host = host_resolv_conf();
+        let (view, names) = self.read(|state| {
+            let endpoints = endpoints.iter().filter_map(|id| state.endpoint(*id));
+            let names = endpoints.filter_map(|endpoint| names(state, endpoint));
+            (view(state, sandbox, &host), names.collect::<Vec<_>>())
+        });
+        let Some(view) = view else { return Ok(()) };
+        self.resolver.update(|directory| {
+            names.into_iter().for_each(|names| directory.put(names));
+            directory.put_view(view);
+        });
+        if !self.resolver.serves(sandbox) {
+            let sockets = self.hands.host.resolver_sockets(sandbox)?;
+            self.resolver.serve(sandbox, sockets.udp, sockets.tcp)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the endpoints' names, and where `whole` all names of their sandbox, resolve no more.
+    pub(super) fn withdraw_names(
+        &self,
+        sandbox: SandboxId,
+        endpoints: &[EndpointId],
+        whole: bool,
+    ) -> Result<()> {
+        let host = host_resolv_conf();
+        let view = if whole { None } else { self.read(|state| view(state, sandbox, &host)) };
+        let stays = view.is_some();
+        self.resolver.update(|directory| {
+            endpoints.iter().for_each(|id| directory.remove(*id));
+            match view {
+                Some(view) => directory.put_view(view),
+                None => directory.remove_view(sandbox),
+            }
+        });
+        if !stays {
+            self.resolver.stop(sandbox);
+        }
+        Ok(())
+    }
+}
+
+/// What the host's own resolver is configured to.
+pub(super) fn host_resolv_conf() -> ResolvConf {
+    ResolvConf::parse(&fs::read_to_string(HOST_RESOLV_CONF).unwrap_or_default())
+}
+
+/// What a sandbox sees; none where it is on no network that resolves names.
+fn view(state: &State, sandbox: SandboxId, host: &ResolvConf) -> Option<View> {
+    let record = state.sandbox(sandbox)?;
+    let networks: Vec<_> = networks(state, sandbox)
+        .filter(|network| network.is_user_defined())
+        .map(|network| network.id)
+        .collect();
+    let forward = forwarding(state, record, host);
+    let view = View { sandbox, networks, links: Default::default(), forward };
+    (!view.networks.is_empty()).then_some(view)
+}
+
+/// Where names unknown here are asked for: the servers a user gave, from inside the sandbox, or the host's.
+pub(super) fn forwarding(state: &State, sandbox: &Sandbox, host: &ResolvConf) -> Forwarding {
+    if !sandbox.dns.servers.is_empty() {
+        let place = Place::Sandbox(sandbox.id);
+        Forwarding::from_addresses(place, sandbox.dns.servers.iter().copied())
+    } else if networks(state, sandbox.id).all(|network| network.internal) {
+        // what is cut off from the world must not reach it by way of names (CVE-2024-29018)
+        Forwarding::default()
+    } else {
+        let servers = host.nameservers.iter().map(|server| server.address);
+        Forwarding::from_addresses(Place::Host, servers)
+    }
+}
+
+fn networks(state: &State, sandbox: SandboxId) -> impl Iterator<Item = &Network> {
+    let live = state.endpoints_of(sandbox).filter(|endpoint| is_live(endpoint));
+    live.filter_map(|endpoint| state.network(endpoint.network))
+}
+
+fn names(state: &State, endpoint: &Endpoint) -> Option<EndpointNames> {
+    let network = state.network(endpoint.network).filter(|network| network.is_user_defined())?;
+    Some(EndpointNames {
+        endpoint: endpoint.id,
+        network: network.id,
+        network_name: network.name.clone(),
+        names: endpoint.names.clone(),
+        addresses: endpoint.addresses.iter().map(|cidr| cidr.ip()).collect(),
+    })
+}

@@ -1,0 +1,94 @@
+//! The one way out: rollback of a failed attach, disconnect, end of a container, and recovery after a crash.
+//!
+//! It needs no driver and no plan: it removes what is on record.
+
+use rnet_model::{Endpoint, EndpointId, Phase, SandboxId};
+
+use super::Daemon;
+use crate::error::{Error, Result, chain};
+use crate::project;
+use crate::state::Change;
+
+impl Daemon {
+    /// Removes endpoints and, where `whole`, their sandbox with all that is in it; goes on after a failure, and what
+    /// a failure leaves in the kernel is swept by the next [`Daemon::reconcile`].
+    pub(super) fn undo(&self, sandbox: SandboxId, endpoints: &[EndpointId], whole: bool) {
+        let endpoints = if whole { self.endpoint_ids(sandbox) } else { endpoints.to_vec() };
+        for id in &endpoints {
+            self.tell_of_endpoint("disconnect", *id);
+        }
+        let failures = [
+            self.mark_detaching(&endpoints).err(),
+            self.withdraw_names(sandbox, &endpoints, whole).err(),
+            self.protect().err(),
+        ];
+        let unmade = self.remove_from_kernel(sandbox, &endpoints, whole);
+        let kept = self.drop_records(sandbox, &endpoints, whole).err();
+        let unsettled = if whole {
+            self.ports.release(sandbox);
+            None
+        } else {
+            self.settle_routes(sandbox).err()
+        };
+        for error in failures.into_iter().flatten().chain(unmade).chain(kept).chain(unsettled) {
+            tracing::warn!(sandbox = sandbox.short(), "not undone whole: {}", chain(&error));
+        }
+    }
+
+    /// From here on the endpoints count for nothing, and a crash finds them on their way out.
+    fn mark_detaching(&self, endpoints: &[EndpointId]) -> Result<()> {
+        let mut state = self.state();
+        let detaching = endpoints.iter().filter_map(|id| state.endpoint(*id)).cloned();
+        let changes = detaching
+            .map(|endpoint| Change::PutEndpoint(Endpoint { phase: Phase::Detaching, ..endpoint }))
+            .collect();
+        self.commit(&mut state, changes)
+    }
+
+    fn remove_from_kernel(
+        &self,
+        sandbox: SandboxId,
+        endpoints: &[EndpointId],
+        whole: bool,
+    ) -> Vec<Error> {
+        let resources = self.read(|state| {
+            let sandbox = state.sandbox(sandbox).filter(|_| whole);
+            let own = sandbox.into_iter().flat_map(|sandbox| sandbox.resources.clone());
+            let theirs = endpoints.iter().filter_map(|id| state.endpoint(*id));
+            own.chain(theirs.flat_map(|endpoint| endpoint.resources.clone())).collect::<Vec<_>>()
+        });
+        self.hands.kernel.remove_all(&resources).into_iter().map(Error::from).collect()
+    }
+
+    fn drop_records(
+        &self,
+        sandbox: SandboxId,
+        endpoints: &[EndpointId],
+        whole: bool,
+    ) -> Result<()> {
+        let mut changes: Vec<_> = endpoints.iter().copied().map(Change::DropEndpoint).collect();
+        changes.extend(whole.then_some(Change::DropSandbox(sandbox)));
+        self.commit(&mut self.state(), changes)
+    }
+
+    /// Lets the default routes of a sandbox be the ones its endpoints give it.
+    fn settle_routes(&self, id: SandboxId) -> Result<()> {
+        let wanted = {
+            let mut state = self.state();
+            let Some(sandbox) = state.sandbox(id) else { return Ok(()) };
+            let wanted = project::default_routes(&state, id, state.endpoints_of(id));
+            if sandbox.routes().eq(&wanted) {
+                return Ok(());
+            }
+            let mut sandbox = sandbox.clone();
+            sandbox.replace_routes(wanted.clone());
+            self.commit(&mut state, vec![Change::PutSandbox(sandbox)])?;
+            wanted
+        };
+        Ok(self.hands.kernel.ensure_all(&wanted)?)
+    }
+
+    fn endpoint_ids(&self, sandbox: SandboxId) -> Vec<EndpointId> {
+        self.read(|state| state.endpoints_of(sandbox).map(|endpoint| endpoint.id).collect())
+    }
+}

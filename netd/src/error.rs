@@ -1,0 +1,186 @@
+//! What can go wrong in the daemon, in the words Docker clients match on, and the class each failure is of.
+
+use std::path::PathBuf;
+
+use rnet_dns::DnsError;
+use rnet_drivers::DriverError;
+use rnet_ipam::IpamError;
+use rnet_kernel::KernelError;
+use rnet_runtime_glue::RuntimeError;
+use rnet_runtime_glue::image::ImageError;
+
+/// The result of an operation of the daemon.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An operation that failed, with its object.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A request that makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// A request that is refused as things stand.
+    #[error("{0}")]
+    Forbidden(String),
+    /// A request that collides with what exists.
+    #[error("{0}")]
+    Conflict(String),
+    /// An operation that would change nothing.
+    #[error("{0}")]
+    NotModified(String),
+    /// Something Docker has and rnet does not have yet.
+    #[error("{0}")]
+    Unsupported(String),
+    /// Something that did not work out, in Docker's words.
+    #[error("{0}")]
+    Failed(String),
+    /// No object of that kind has that name or id.
+    #[error("{kind} {reference} not found")]
+    NotFound {
+        /// `network`, `exec instance`, …
+        kind: &'static str,
+        /// What was asked for.
+        reference: String,
+    },
+    /// No container has that name or id.
+    #[error("No such container: {0}")]
+    NoSuchContainer(String),
+    /// More than one object begins with that id.
+    #[error("{kind} {reference} is ambiguous ({matches} matches found on ID prefix)")]
+    Ambiguous {
+        /// `network`, `container`, …
+        kind: &'static str,
+        /// What was asked for.
+        reference: String,
+        /// How many there are.
+        matches: usize,
+    },
+    /// A host port another container has.
+    #[error("Bind for {0} failed: port is already allocated")]
+    PortAllocated(std::net::SocketAddr),
+    /// A program that could not be started, with the exit code that says why (126 or 127).
+    #[error("failed to start container {container}")]
+    Start {
+        /// The container's name.
+        container: String,
+        /// 126: not executable; 127: not found; 125: anything else.
+        code: i64,
+        /// Why.
+        #[source]
+        source: RuntimeError,
+    },
+    /// A file of a container that could not be written.
+    #[error("failed to write {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The driver refused.
+    #[error("driver {driver} refuses network {network}")]
+    Driver {
+        /// The driver.
+        driver: String,
+        /// The network.
+        network: String,
+        /// Why.
+        #[source]
+        source: DriverError,
+    },
+    /// No address or subnet can be had as asked.
+    #[error(transparent)]
+    Ipam(#[from] IpamError),
+    /// The kernel refused.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The embedded DNS refused.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
+    /// The bundled runtime refused.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The image store refused.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+}
+
+/// What kind of failure it is, for whoever must answer with a status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Class {
+    /// Nothing has to change (304).
+    NotModified,
+    /// The request is at fault (400).
+    Invalid,
+    /// The request is refused (403).
+    Forbidden,
+    /// Its object does not exist (404).
+    NotFound,
+    /// It collides with what exists (409).
+    Conflict,
+    /// It is not built (501).
+    Unsupported,
+    /// It failed (500).
+    Failed,
+}
+
+impl Error {
+    /// A request that makes no sense.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+
+    /// No network has that name or id.
+    pub fn no_such_network(reference: impl Into<String>) -> Self {
+        Self::NotFound { kind: "network", reference: reference.into() }
+    }
+
+    /// The class it is of.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::NotModified(_) => Class::NotModified,
+            Self::Driver { source: DriverError::MultipleSubnets { .. }, .. } => Class::Forbidden,
+            Self::Invalid(_) | Self::Ambiguous { .. } | Self::Driver { .. } => Class::Invalid,
+            Self::Forbidden(_) => Class::Forbidden,
+            Self::NotFound { .. } | Self::NoSuchContainer(_) => Class::NotFound,
+            Self::Conflict(_) => Class::Conflict,
+            Self::Unsupported(_) => Class::Unsupported,
+            Self::Start { code: 126 | 127, .. } => Class::Invalid,
+            Self::Ipam(error) => ipam_class(error),
+            Self::Image(error) => image_class(error),
+            _ => Class::Failed,
+        }
+    }
+
+    /// The whole chain of causes in one line, said once, at the edge.
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+}
+
+/// An error and all its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn ipam_class(error: &IpamError) -> Class {
+    match error.kind() {
+        rnet_ipam::Kind::Invalid | rnet_ipam::Kind::NoSubnetLeft => Class::Invalid,
+        rnet_ipam::Kind::InUse => Class::Forbidden,
+        rnet_ipam::Kind::NoAddressLeft => Class::Failed,
+    }
+}
+
+fn image_class(_error: &ImageError) -> Class {
+    Class::Failed
+}

@@ -1,0 +1,110 @@
+//! `netd`, the daemon: build, run, drain.
+
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use netd::config::{Config, Flags};
+use netd::daemon::{Daemon, Hands, Settings};
+use netd::{api, store};
+use rnet_kernel::{Netlink, Nftables};
+use tokio::net::UnixListener;
+use tokio::runtime::{Builder, Handle};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> Result<()> {
+    let config = Flags::parse().settle()?;
+    log();
+    if !nix::unistd::geteuid().is_root() {
+        bail!("netd needs root, to make network namespaces, links and rules: run it as root");
+    }
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let (daemon, listener) = build(&config, runtime.handle())?;
+    runtime.block_on(run(daemon, listener))?;
+    tracing::info!("drained");
+    // a removed socket tells clients more than a dead one
+    let _ = std::fs::remove_file(&config.socket);
+    Ok(())
+}
+
+/// Everything that can refuse to start does so here, before the first client is served.
+fn build(config: &Config, tasks: &Handle) -> Result<(Arc<Daemon>, UnixListener)> {
+    let listener = listen(&config.socket, tasks)?;
+    let store = store::Durable::open(&config.state_dir, &config.run_dir)?;
+    let netlink = Arc::new(Netlink::open(&config.run_dir)?);
+    let hands = Hands {
+        kernel: netlink.clone(),
+        firewall: Arc::new(Nftables::open()?),
+        host: netlink,
+    };
+    let settings = Settings {
+        state_dir: config.state_dir.clone(),
+        run_dir: config.run_dir.clone(),
+        pools: config.pools.clone(),
+        default_bridge: config.bridge.clone(),
+        cgroup_parent: config.cgroup_parent.clone(),
+    };
+    let shim = config.shim.clone();
+    let daemon = Daemon::open(settings, hands, Arc::new(store), shim, tasks.clone())?;
+    Ok((daemon, listener))
+}
+
+/// Serves until it is told to stop; requests under way are finished.
+async fn run(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: containers go on, requests under way are finished");
+        // no supervisor to tell is no failure
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    };
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    tracing::info!("ready");
+    api::serve(listener, daemon, stop)
+        .await
+        .context("cannot serve the API")
+}
+
+/// The API's socket, in place of one that a dead daemon left.
+fn listen(socket: &Path, tasks: &Handle) -> Result<UnixListener> {
+    if UnixStream::connect(socket).is_ok() {
+        bail!(
+            "another netd serves {}: stop it, or give this one another --host",
+            socket.display()
+        );
+    }
+    let directory = socket
+        .parent()
+        .context("the socket's path has no directory")?;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make directory {}", directory.display()))?;
+    // only a dead daemon's socket makes room: whatever else is there, binding will say
+    if std::fs::metadata(socket).is_ok_and(|file| file.file_type().is_socket()) {
+        let _ = std::fs::remove_file(socket);
+    }
+    let _context = tasks.enter();
+    let listener = UnixListener::bind(socket)
+        .with_context(|| format!("cannot listen on {}", socket.display()))?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o660))
+        .with_context(|| format!("cannot set the rights of {}", socket.display()))?;
+    Ok(listener)
+}
+
+fn log() {
+    let filter = EnvFilter::try_from_env("NETD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -1,0 +1,7 @@
+//! What the state means: gateways, default routes, the firewall policy, names. All pure.
+
+mod gateway;
+mod policy;
+
+pub use gateway::{Gateways, default_routes, gateways};
+pub use policy::policy;

@@ -1,0 +1,47 @@
+//! The firewall policy the state means.
+
+use std::net::SocketAddr;
+
+use rnet_drivers::driver;
+use rnet_model::{Endpoint, FirewallPolicy, HostSocket, Sandbox};
+
+use super::gateways;
+use crate::state::State;
+
+/// What the host allows, translates and drops in this state.
+///
+/// A published port leads to the address of the sandbox's gateway endpoint of that family, and nowhere while there
+/// is none.
+pub fn policy(state: &State) -> FirewallPolicy {
+    let networks = state.networks().filter_map(|network| {
+        // options were checked when the network was created: a network that has none now has no driver any more
+        driver(&network.driver)?.firewall(network).ok().flatten()
+    });
+    let published = state
+        .sandboxes()
+        .filter(|sandbox| !sandbox.ports.is_empty())
+        .flat_map(|sandbox| published(state, sandbox));
+    FirewallPolicy { networks: networks.collect(), published: published.collect() }
+}
+
+fn published<'a>(
+    state: &'a State,
+    sandbox: &'a Sandbox,
+) -> impl Iterator<Item = (HostSocket, SocketAddr)> + 'a {
+    let gateways = gateways(state, state.endpoints_of(sandbox.id));
+    let v4 = gateways.v4.and_then(|(endpoint, _)| address(endpoint, true));
+    let v6 = gateways.v6.and_then(|(endpoint, _)| address(endpoint, false));
+    sandbox.ports.iter().filter_map(move |port| {
+        let target = if port.host_address.is_ipv4() { v4 } else { v6 }?;
+        let socket = HostSocket {
+            protocol: port.protocol,
+            address: port.host_address,
+            port: port.host_port,
+        };
+        Some((socket, SocketAddr::new(target, port.container_port)))
+    })
+}
+
+fn address(endpoint: &Endpoint, v4: bool) -> Option<std::net::IpAddr> {
+    endpoint.addresses.iter().map(|cidr| cidr.ip()).find(|ip| ip.is_ipv4() == v4)
+}
