@@ -8,7 +8,7 @@ use std::time::Duration;
 use hickory_proto::op::{Header, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use rnet_model::Place;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpSocket, UdpSocket};
 use tokio::time::timeout;
 
@@ -78,14 +78,25 @@ async fn over_udp(
     let id = random_id()?;
     socket.send(&with_id(query, id)).await?;
     loop {
-        socket.readable().await?;
-        match receive(&socket) {
+        // ICMP errors make a socket erroneous but not readable.
+        socket.ready(Interest::READABLE | Interest::ERROR).await?;
+        match failure(&socket).map_or_else(|| receive(&socket), Err) {
             Ok(answer) if is_answer(&answer, id, request.question()) => return Ok(answer),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The error an ICMP message brought, if any.
+fn failure(socket: &UdpSocket) -> Option<io::Error> {
+    let pending = || match socket.take_error()? {
+        Some(error) => Ok(error),
+        None => Err(io::ErrorKind::WouldBlock.into()),
+    };
+    // By way of try_io, so that an error that is gone is not waited for in vain again and again.
+    socket.try_io(Interest::ERROR, pending).ok()
 }
 
 /// Takes one datagram, with a buffer that lives no longer than that: queries wait in great numbers.

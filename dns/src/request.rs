@@ -134,7 +134,7 @@ impl Request {
         let edns = message.edns.take();
         let mut bytes = Vec::with_capacity(self.limit());
         let mut encoder = BinEncoder::new(&mut bytes);
-        encoder.set_max_size(self.limit - OPT_LEN);
+        encoder.set_max_size(self.limit - edns.as_ref().map_or(0, |_| OPT_LEN));
         let written = message.emit(&mut encoder);
         message.edns = edns;
         let header = Header::read(&mut BinDecoder::new(&bytes));

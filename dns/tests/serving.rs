@@ -1,0 +1,164 @@
+//! A resolver over real sockets: what it answers itself, and how it begins and ends.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod lab;
+
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use lab::resolver::Lab;
+use lab::upstream::{Manner, Server};
+use lab::{NETWORK, SANDBOX, answers, loopback, query};
+use rnet_dns::EndpointNames;
+use rnet_model::EndpointId;
+
+#[test]
+fn a_name_is_answered_over_udp_and_several_over_one_connection() {
+    let lab = Lab::new(&[]);
+    let asked = query("web.mynet.", RecordType::A);
+    let reply = lab.ask(&asked);
+    assert_eq!(
+        (answers(&reply), reply.id),
+        (vec!["10.0.0.2".to_owned()], asked.id)
+    );
+    let both = [
+        query("web.", RecordType::A),
+        query("web.", RecordType::AAAA),
+    ];
+    let replies = lab.converse(&both);
+    assert_eq!([replies[0].id, replies[1].id], [both[0].id, both[1].id]);
+    assert_eq!(replies[0].answers.len() + replies[1].answers.len(), 1);
+}
+
+#[test]
+fn a_name_is_known_as_soon_as_the_update_returns_and_unknown_again_likewise() {
+    let lab = Lab::new(&[]);
+    let endpoint = EndpointId::from_bytes([77; 32]);
+    for round in 0..50 {
+        let address = format!("10.0.1.{round}");
+        lab.resolver.update(|names| {
+            names.put(EndpointNames {
+                endpoint,
+                network: NETWORK,
+                network_name: "mynet".to_owned(),
+                names: vec!["new".to_owned()],
+                addresses: vec![address.parse().unwrap()],
+            });
+        });
+        assert_eq!(answers(&lab.ask(&query("new.", RecordType::A))), [address]);
+        lab.resolver.update(|names| names.remove(endpoint));
+        let gone = lab.ask(&query("new.", RecordType::A));
+        assert_eq!(gone.response_code, ResponseCode::ServFail);
+    }
+}
+
+#[test]
+fn an_answer_under_way_does_not_hold_up_the_others_of_its_connection() {
+    let slow = Server::start(Manner::Slow(Duration::from_millis(500), [192, 0, 2, 1]));
+    let lab = Lab::new(&[slow.address]);
+    let queries = [
+        query("slow.example.", RecordType::A),
+        query("web.", RecordType::A),
+    ];
+    let replies = lab.converse(&queries);
+    assert_eq!(
+        [replies[0].id, replies[1].id],
+        [queries[1].id, queries[0].id]
+    );
+    assert_eq!(
+        answers(&replies[1]),
+        ["192.0.2.1"],
+        "a client that has asked may close its side"
+    );
+}
+
+#[test]
+fn garbage_does_not_stop_the_resolver() {
+    let lab = Lab::new(&[]);
+    let client = lab.client();
+    for garbage in [&b""[..], b"x", &[0xff; 40], &[0; 4096], &[0x55; 9000]] {
+        client.send(garbage).unwrap();
+    }
+    let mut stream = TcpStream::connect(lab.address).unwrap();
+    std::io::Write::write_all(&mut stream, &[0xff; 300]).unwrap();
+    drop(stream);
+    assert_eq!(
+        answers(&lab.ask(&query("web.", RecordType::A))),
+        ["10.0.0.2"]
+    );
+}
+
+#[test]
+fn idle_connections_do_not_lock_out_others_and_are_closed() {
+    let lab = Lab::new(&[]);
+    let idle: Vec<_> = (0..80)
+        .map(|_| TcpStream::connect(lab.address).unwrap())
+        .collect();
+    assert_eq!(
+        answers(&lab.ask(&query("web.", RecordType::A))),
+        ["10.0.0.2"]
+    );
+    let begun = Instant::now();
+    idle[0]
+        .set_read_timeout(Some(Duration::from_secs(15)))
+        .unwrap();
+    let closed = std::io::Read::read(&mut &idle[0], &mut [0]).unwrap();
+    assert!(closed == 0 && begun.elapsed() > Duration::from_secs(5));
+    assert_eq!(lab.converse(&[query("web.", RecordType::A)]).len(), 1);
+}
+
+#[test]
+fn a_stopped_resolver_closes_its_sockets_and_may_be_started_again() {
+    let lab = Lab::new(&[]);
+    lab.resolver.stop(SANDBOX);
+    assert!(!lab.resolver.serves(SANDBOX));
+    let (udp, tcp) = bound_again(lab.address);
+    lab.resolver.serve(SANDBOX, udp, tcp).unwrap();
+    assert_eq!(
+        answers(&lab.ask(&query("web.", RecordType::A))),
+        ["10.0.0.2"]
+    );
+}
+
+#[test]
+fn new_sockets_of_a_sandbox_take_the_place_of_the_old_ones() {
+    let mut lab = Lab::new(&[]);
+    let udp = UdpSocket::bind(loopback()).unwrap();
+    let old = std::mem::replace(&mut lab.address, udp.local_addr().unwrap());
+    lab.resolver
+        .serve(SANDBOX, udp, TcpListener::bind(lab.address).unwrap())
+        .unwrap();
+    assert_eq!(
+        answers(&lab.ask(&query("web.", RecordType::A))),
+        ["10.0.0.2"]
+    );
+    bound_again(old);
+}
+
+#[test]
+fn a_resolver_that_is_dropped_leaves_no_socket_behind() {
+    let Lab {
+        resolver,
+        address,
+        runtime,
+    } = Lab::new(&[]);
+    drop(resolver);
+    bound_again(address);
+    drop(runtime);
+}
+
+/// Sockets on an address whose former sockets are being closed.
+fn bound_again(address: SocketAddr) -> (UdpSocket, TcpListener) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let both = UdpSocket::bind(address)
+            .and_then(|udp| TcpListener::bind(address).map(|tcp| (udp, tcp)));
+        match both {
+            Ok(sockets) => return sockets,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    }
+}
