@@ -166,3 +166,113 @@ fn is_reachable(server: IpAddr, ipv6: bool) -> bool {
 fn is_of_domain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
+
+#[cfg(test)]
+mod tests {
+    use rnet_model::{Place, SandboxId};
+
+    use super::*;
+
+    const HOST: &str = "nameserver 127.0.0.53\nnameserver 10.0.0.1\nnameserver fe80::1%eth0\n\
+                        nameserver 2001:db8::1\nsearch lan.example\noptions edns0 trust-ad\n";
+
+    fn words(list: &[&str]) -> Vec<String> {
+        list.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    fn lines(text: &str) -> Vec<&str> {
+        text.lines().filter(|line| !line.starts_with('#')).collect()
+    }
+
+    #[test]
+    fn a_sandbox_asks_its_resolver_and_searches_as_the_host_does() {
+        let host = ResolvConf::parse(HOST);
+        let forwarding = Forwarding::from_addresses(Place::Host, ["127.0.0.53".parse().unwrap()]);
+        let text = embedded(&host, &DnsConfig::default(), &forwarding);
+        assert_eq!(
+            lines(&text),
+            [
+                "nameserver 127.0.0.11",
+                "search lan.example",
+                "options edns0 trust-ad ndots:0"
+            ]
+        );
+        assert!(text.contains("\n# ExtServers: [host(127.0.0.53)]\n# Overrides: []\n"));
+        assert!(text.contains("\n# Option ndots from: internal\n"));
+        let again = ResolvConf::parse(&text);
+        assert_eq!(again.nameservers[0].address, IpAddr::V4(RESOLVER));
+    }
+
+    #[test]
+    fn what_a_user_asked_comes_before_what_the_host_has() {
+        let asked = DnsConfig {
+            servers: vec!["10.9.9.9".parse().unwrap()],
+            search: words(&["."]),
+            options: words(&["ndots:3"]),
+        };
+        let place = Place::Sandbox(SandboxId::from_bytes([1; 32]));
+        let forwarding = Forwarding::from_addresses(place, asked.servers.clone());
+        let text = embedded(&ResolvConf::parse(HOST), &asked, &forwarding);
+        assert_eq!(lines(&text), ["nameserver 127.0.0.11", "options ndots:3"]);
+        assert!(text.contains("\n# ExtServers: [10.9.9.9]\n"));
+        assert!(text.contains("\n# Overrides: [nameservers search options]\n"));
+        assert!(text.contains("\n# Option ndots from: override\n"));
+        let own = legacy(&ResolvConf::parse(HOST), &asked, false);
+        assert_eq!(lines(&own), ["nameserver 10.9.9.9", "options ndots:3"]);
+    }
+
+    #[test]
+    fn a_sandbox_without_a_resolver_asks_the_hosts_servers_that_it_can_reach() {
+        let (host, asked) = (ResolvConf::parse(HOST), DnsConfig::default());
+        let servers = |text: &str| {
+            let servers = ResolvConf::parse(text).nameservers;
+            servers
+                .iter()
+                .map(Nameserver::to_string)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(servers(&legacy(&host, &asked, false)), ["10.0.0.1"]);
+        assert_eq!(
+            servers(&legacy(&host, &asked, true)),
+            ["10.0.0.1", "2001:db8::1"]
+        );
+        let none = ResolvConf::parse("nameserver 127.0.0.1\nnameserver ::1\n");
+        assert_eq!(
+            servers(&legacy(&none, &asked, false)),
+            ["8.8.8.8", "8.8.4.4"]
+        );
+        assert_eq!(servers(&legacy(&none, &asked, true)).len(), 3);
+    }
+
+    #[test]
+    fn systemd_resolveds_own_list_is_read_only_where_its_loopback_address_stands_alone() {
+        let file = |text| host_file(&ResolvConf::parse(text));
+        assert_eq!(file("nameserver 127.0.0.53\n"), RESOLVED_FILE);
+        assert_eq!(file(HOST), HOST_FILE);
+        assert_eq!(file("nameserver 127.0.0.1\n"), HOST_FILE);
+        assert_eq!(file(""), HOST_FILE);
+    }
+
+    #[test]
+    fn what_is_not_one_word_is_refused() {
+        let asked = |search: &[&str], options: &[&str]| {
+            let (search, options) = (words(search), words(options));
+            check(&DnsConfig {
+                servers: vec![],
+                search,
+                options,
+            })
+        };
+        assert!(asked(&["lan.example", "_x.example", "."], &["ndots:2", "use-vc"]).is_ok());
+        for bad in ["", "a b", "a\nnameserver 6.6.6.6", "é"] {
+            assert!(
+                matches!(asked(&[bad], &[]), Err(DnsError::SearchDomain(_))),
+                "{bad:?}"
+            );
+            assert!(
+                matches!(asked(&[], &[bad]), Err(DnsError::ResolverOption(_))),
+                "{bad:?}"
+            );
+        }
+    }
+}
