@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use rnet_drivers::Driver;
 use rnet_ipam::{LeaseRequest, lease};
 use rnet_model::{
-    Endpoint, EndpointId, EndpointSettings, HostFacts, IfName, MacAddress, Network, NetworkId,
+    Endpoint, EndpointId, EndpointSettings, HostFacts, IfName, InvalidIfName, MacAddress, Network,
+    NetworkId,
     Object, Phase, Resource, Sandbox, SandboxId,
 };
 
@@ -22,6 +23,9 @@ use super::{Daemon, random_bytes};
 use crate::error::{Error, Result};
 use crate::project;
 use crate::state::{Change, State};
+
+/// The endpoint option that names the interface inside the sandbox (Docker Engine API 1.49).
+const IFNAME_OPTION: &str = "com.docker.network.endpoint.ifname";
 
 /// An endpoint someone asks for.
 #[derive(Clone, Debug)]
@@ -163,7 +167,7 @@ fn endpoint<'a>(
         network: network.id,
         sandbox: sandbox.id,
         phase: Phase::Attaching,
-        ifname: free_ifname(driver, network, present)?,
+        ifname: ifname(driver, network, &settings, present)?,
         mac: settings.mac_address.unwrap_or_else(|| MacAddress::local(random_bytes())),
         addresses: lease(network, &wanted, state.taken(network.id))?,
         names: request.names.clone(),
@@ -176,18 +180,27 @@ fn endpoint<'a>(
     Ok(endpoint)
 }
 
-/// The network's prefix with the lowest number no interface of the sandbox has.
-fn free_ifname<'a>(
+/// The name asked for, or the network's prefix with the lowest number that no interface of the sandbox has.
+fn ifname<'a>(
     driver: &dyn Driver,
     network: &Network,
+    settings: &EndpointSettings,
     present: impl Iterator<Item = &'a Endpoint> + Clone,
 ) -> Result<IfName> {
-    let prefix = driver.interface_prefix(network).map_err(refused_by(driver, network))?;
-    let name = (0..)
-        .map(|number| format!("{prefix}{number}"))
-        .find(|name| present.clone().all(|endpoint| endpoint.ifname.as_str() != name))
-        .expect("a sandbox has fewer interfaces than there are numbers");
-    name.parse().map_err(|error: rnet_model::InvalidIfName| Error::invalid(error.to_string()))
+    let is_free = |name: &str| present.clone().all(|endpoint| endpoint.ifname.as_str() != name);
+    let name = match settings.driver_options.get(IFNAME_OPTION) {
+        Some(name) if is_free(name) => name.clone(),
+        Some(name) => {
+            let taken = format!("interface name {name} is taken by another network of the container");
+            return Err(Error::Conflict(taken));
+        }
+        None => {
+            let prefix = driver.interface_prefix(network).map_err(refused_by(driver, network))?;
+            let mut names = (0..).map(|number| format!("{prefix}{number}"));
+            names.find(|name| is_free(name)).expect("there are more numbers than interfaces")
+        }
+    };
+    name.parse().map_err(|error: InvalidIfName| Error::invalid(error.to_string()))
 }
 
 fn loopback() -> IfName {

@@ -7,6 +7,7 @@ use rnet_model::{ContainerId, DnsConfig, Sandbox, SandboxId};
 
 use super::connect::endpoint_request;
 use crate::container::{Container, NetworkMode, Run};
+use crate::daemon::network::{find_driver, refused_by};
 use crate::daemon::ports::{Families, PortRequest};
 use crate::daemon::{Daemon, random_bytes};
 use crate::error::{Error, Result};
@@ -62,6 +63,7 @@ impl Daemon {
         })?;
         let bindings = container.host_config.port_bindings.as_ref();
         let wanted = bindings.map(PortRequest::parse).transpose()?.unwrap_or_default();
+        let wanted = self.bound(wanted, container)?;
         let claim = self.claim_ports(&wanted, families)?;
         let sandbox = Sandbox {
             id,
@@ -72,6 +74,19 @@ impl Daemon {
         };
         self.ports.keep(id, claim);
         self.attach(sandbox, &requests).inspect_err(|_| self.ports.release(id))
+    }
+
+    /// Gives ports without a host address the one that a network of the container has for them.
+    fn bound(&self, ports: Vec<PortRequest>, container: &Container) -> Result<Vec<PortRequest>> {
+        let mut binding = None;
+        for network in container.networks.keys() {
+            let Some(network) = self.read(|state| state.network(*network).cloned()) else { continue };
+            let driver = find_driver(&network.driver)?;
+            let own = driver.host_binding(&network).map_err(refused_by(driver, &network))?;
+            binding = binding.or(own);
+        }
+        let bind = |port: PortRequest| PortRequest { host_address: port.host_address.or(binding), ..port };
+        Ok(ports.into_iter().map(bind).collect())
     }
 
     /// Leaves nothing of a start that failed but the reason.
