@@ -45,7 +45,12 @@ pub(crate) struct Options {
     pub(crate) resources: Resources,
 
     /// The image, then the command to run in it and its arguments
-    #[arg(required = true, trailing_var_arg = true, value_names = ["IMAGE", "COMMAND"])]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        help_heading = "Arguments",
+        value_names = ["IMAGE", "COMMAND"]
+    )]
     pub(crate) image_and_command: Vec<String>,
 }
 

@@ -4,9 +4,10 @@ mod create;
 mod list;
 mod membership;
 
+use std::io::{BufRead, Write, stderr, stdin};
+
 use bollard::query_parameters::PruneNetworksOptions;
 use clap::{Args, Subcommand};
-use std::io::{BufRead, Write, stderr, stdin};
 
 use crate::api::{Api, segment};
 use crate::container::lifecycle::each;
@@ -33,9 +34,6 @@ pub(crate) enum Command {
 /// Remove networks
 #[derive(Args)]
 pub(crate) struct Remove {
-    /// Do not mind networks that do not exist
-    #[arg(short, long)]
-    force: bool,
     /// Names or ids
     #[arg(required = true, value_name = "NETWORK")]
     networks: Vec<String>,
@@ -69,15 +67,7 @@ impl Command {
 impl Remove {
     async fn run(self, api: &Api) -> Result<u8> {
         each(&self.networks, async |network| {
-            match api
-                .docker
-                .remove_network(&segment(network))
-                .await
-                .map_err(Error::from)
-            {
-                Err(error) if self.force && error.is_not_found() => Ok(()),
-                other => other,
-            }
+            Ok(api.docker.remove_network(&segment(network)).await?)
         })
         .await
     }
