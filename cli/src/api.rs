@@ -20,8 +20,8 @@ use crate::wire::Wire;
 /// `stop` and `wait` take as long as the container does.
 const NO_TIMEOUT_S: u64 = u64::MAX;
 
-/// The characters of a name that stand for themselves in a path (RFC 3986, 2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+/// All characters but those that stand for themselves in a path (RFC 3986, 2.3, "unreserved").
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
@@ -120,7 +120,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
 
 /// A name as one segment of a path, so that no name can lead to another route.
 pub(crate) fn segment(name: &str) -> String {
-    utf8_percent_encode(name, RESERVED).to_string()
+    utf8_percent_encode(name, ESCAPED).to_string()
 }
 
 #[cfg(test)]

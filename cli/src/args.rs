@@ -10,15 +10,10 @@ use crate::{image, inspect, network, system};
 
 /// Containers and the networks between them
 #[derive(Parser)]
-#[command(
-    name = "rnet",
-    version,
-    infer_subcommands = false,
-    disable_help_subcommand = true
-)]
+#[command(name = "rnet", version)]
 pub(crate) struct Line {
     /// The socket netd listens on
-    #[arg(short = 'H', long, global = true, env = "RNET_HOST", default_value = host::DEFAULT)]
+    #[arg(short = 'H', long, global = true, help_heading = "Daemon", env = "RNET_HOST", default_value = host::DEFAULT)]
     host: Host,
     #[command(subcommand)]
     command: Command,

@@ -1,7 +1,7 @@
 //! What can go wrong in `rnet`, in words for the person at the terminal.
 
 use std::error::Error as StdError;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use bollard::errors::Error as ClientError;
@@ -62,6 +62,7 @@ pub(crate) enum Error {
         #[source]
         source: gotmpl::TemplateError,
     },
+    /// Wishes that cannot be met together, or not now.
     #[error("{0}")]
     Conflict(&'static str),
     #[error("cannot write the output")]
@@ -112,7 +113,8 @@ impl Error {
             line.push_str(&format!(": {error}"));
             cause = error.source();
         }
-        eprintln!("{line}");
+        // Where standard error is gone too, the exit code still tells.
+        let _ = writeln!(io::stderr(), "{line}");
     }
 }
 

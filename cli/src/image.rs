@@ -93,11 +93,7 @@ impl Command {
 
 impl Import {
     pub(crate) async fn run(self, api: &Api) -> Result<u8> {
-        let is_archive = |word: &str| word == "-" || Path::new(word).is_file();
-        let (name, file) = match (is_archive(&self.name), is_archive(&self.file)) {
-            (true, false) => (self.file, self.name),
-            _ => (self.name, self.file),
-        };
+        let (name, file) = name_and_file(self.name, self.file);
         let archive: Box<dyn AsyncRead + Send + Unpin> = match file.as_str() {
             "-" => Box::new(io::stdin()),
             path => Box::new(File::open(path).await.map_err(|source| Error::Read {
@@ -170,6 +166,15 @@ impl Remove {
     }
 }
 
+/// The two words of `import` in our order, be they in Docker's.
+fn name_and_file(first: String, second: String) -> (String, String) {
+    let is_archive = |word: &str| word == "-" || Path::new(word).is_file();
+    match (is_archive(&first), is_archive(&second)) {
+        (true, false) => (second, first),
+        _ => (first, second),
+    }
+}
+
 /// A row for each name of an image; one that has none has one row nevertheless.
 fn rows(image: &ImageSummary, no_trunc: bool) -> Vec<Value> {
     const NAMELESS: &str = "<none>:<none>";
@@ -197,6 +202,22 @@ fn rows(image: &ImageSummary, no_trunc: bool) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dockers_order_is_taken_only_where_it_alone_makes_sense() {
+        let ordered = |first: &str, second: &str| name_and_file(first.into(), second.into());
+        let pair = |name: &str, file: &str| (name.to_owned(), file.to_owned());
+        let file = std::env::current_exe().unwrap();
+        let file = file.to_str().unwrap();
+        assert_eq!(ordered("busybox", file), pair("busybox", file));
+        assert_eq!(ordered(file, "busybox"), pair("busybox", file));
+        assert_eq!(ordered("-", "busybox"), pair("busybox", "-"));
+        assert_eq!(
+            ordered("busybox", "no-such.tar"),
+            pair("busybox", "no-such.tar")
+        );
+        assert_eq!(ordered(file, "-"), pair(file, "-"));
+    }
 
     #[test]
     fn an_image_has_a_row_for_each_name() {

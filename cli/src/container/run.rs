@@ -69,7 +69,7 @@ async fn create(api: &Api, options: Options, attached: bool) -> Result<String> {
     let request = request::create(options, attached)?;
     let created = api.docker.create_container(Some(query), request).await?;
     for warning in created.warnings {
-        eprintln!("rnet: warning: {warning}");
+        output::warning(&warning);
     }
     Ok(created.id)
 }

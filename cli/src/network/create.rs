@@ -62,7 +62,7 @@ impl Create {
     pub(super) async fn run(self, api: &Api) -> Result<u8> {
         let created = api.docker.create_network(self.request()?).await?;
         if !created.warning.is_empty() {
-            eprintln!("rnet: warning: {}", created.warning);
+            output::warning(&created.warning);
         }
         output::line(created.id)?;
         Ok(0)

@@ -45,12 +45,12 @@ impl Publish {
     /// What each of the ports is bound to. A range of host ports for one port of the container
     /// stays a range: the daemon takes the first that is free.
     fn bindings(&self) -> impl Iterator<Item = (String, PortBinding)> {
-        let one_to_one = width(&self.ports.ports) > 1;
+        let one_to_one = self.ports.ports.len() > 1;
         self.names().enumerate().map(move |(nth, name)| {
             let host_port = match &self.host_ports {
                 None => String::new(),
                 Some(range) if one_to_one => (usize::from(*range.start()) + nth).to_string(),
-                Some(range) if width(range) == 1 => range.start().to_string(),
+                Some(range) if range.len() == 1 => range.start().to_string(),
                 Some(range) => format!("{}-{}", range.start(), range.end()),
             };
             let host_ip = self.host.map_or_else(String::new, |host| host.to_string());
@@ -88,6 +88,11 @@ impl FromStr for Publish {
         let ports: Expose = container.parse()?;
         let (host, host_ports) = match left.rsplit_once(':') {
             Some((host, range)) => (Some(address(host)?), range),
+            None if left.parse::<IpAddr>().is_ok() => {
+                return Err(Refused::new(format!(
+                    "no host port: write {left}:HOST_PORT:{container}"
+                )));
+            }
             None => (None, left),
         };
         let host_ports = (!host_ports.is_empty())
@@ -104,8 +109,8 @@ impl FromStr for Publish {
 
 impl Publish {
     fn checked(self) -> Result<Self, Refused> {
-        let container = width(&self.ports.ports);
-        match self.host_ports.as_ref().map(width) {
+        let container = self.ports.ports.len();
+        match self.host_ports.as_ref().map(Range::len) {
             Some(host) if container > 1 && host != container => Err(Refused::new(format!(
                 "{host} host ports cannot stand for {container} container ports: give ranges of the same length"
             ))),
@@ -196,10 +201,6 @@ fn range(text: &str) -> Result<Range, Refused> {
     Ok(first..=last)
 }
 
-fn width(range: &Range) -> usize {
-    range.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,6 +274,7 @@ mod tests {
             ),
             ("80/icmp", "invalid protocol"),
             ("localhost:80:80", "\"localhost\" is not an IP address"),
+            ("127.0.0.1:80", "no host port: write 127.0.0.1:HOST_PORT:80"),
             ("::1:80:80", "write the IPv6 address in brackets"),
         ] {
             let refused = text.parse::<Publish>().unwrap_err().to_string();

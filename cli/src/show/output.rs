@@ -1,8 +1,9 @@
 //! Standard output, whose reader may go away at any time.
 
 use std::fmt::Display;
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
@@ -13,9 +14,14 @@ pub(crate) fn line(text: impl Display) -> Result<()> {
     writeln!(stdout(), "{text}").map_err(Error::Output)
 }
 
+/// Prints what the daemon wants to be known, next to the output.
+pub(crate) fn warning(text: &str) {
+    // Where standard error is gone, nobody wants to know.
+    let _ = writeln!(stderr(), "rnet: warning: {text}");
+}
+
 /// Prints `value` as indented JSON.
 pub(crate) fn json(value: &Value) -> Result<()> {
-    use serde::Serialize;
     let mut text = Vec::new();
     let mut pretty = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b"    "));
     value
