@@ -1,0 +1,188 @@
+//! Unpacking an archive into the directory of a layer.
+
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Timespec, makedev};
+use tar::{Archive, Entry, EntryType};
+
+use super::attributes::Attributes;
+use super::digest::Digesting;
+use super::tree::{Device, Tree};
+use super::{Digest, ImageError};
+
+/// Extended attributes are told by pax records of this prefix (star, GNU tar, Go's archive/tar).
+const PAX_XATTR: &str = "SCHILY.xattr.";
+
+/// A layer that was unpacked.
+pub(super) struct Layer {
+    /// The digest of the uncompressed archive.
+    pub(super) diff_id: Digest,
+    /// The bytes in its files.
+    pub(super) size: u64,
+}
+
+/// Unpacks an uncompressed archive into an empty directory, and makes it last.
+///
+/// Owners, modes, times, extended attributes, hard links, FIFOs and device nodes are kept, as `docker import` does
+/// for root: what a device node can be used for is up to the container's device rules, which nodes that a
+/// container makes itself are subject to as well.
+pub(super) fn unpack(archive: impl Read, into: &Path) -> Result<Layer, ImageError> {
+    let mut bytes = Digesting::new(archive);
+    let mut tree = Tree::open(into)?;
+    let outcome = unpack_entries(&mut bytes, &mut tree);
+    // whatever the end broke, the end is what went wrong
+    if bytes.ended() {
+        return Err(ImageError::Truncated);
+    }
+    outcome?;
+    io::copy(&mut bytes, &mut io::sink()).map_err(unreadable)?;
+    let size = tree.finish()?;
+    Ok(Layer {
+        diff_id: bytes.digest(),
+        size,
+    })
+}
+
+fn unpack_entries(bytes: &mut impl Read, tree: &mut Tree) -> Result<(), ImageError> {
+    let mut archive = Archive::new(bytes);
+    for entry in archive.entries().map_err(unreadable)? {
+        unpack_entry(&mut entry.map_err(unreadable)?, tree)?;
+    }
+    Ok(())
+}
+
+fn unpack_entry(entry: &mut Entry<'_, impl Read>, tree: &mut Tree) -> Result<(), ImageError> {
+    let path = entry.path().map_err(unreadable)?.into_owned();
+    let refuse = |reason| ImageError::RefusedEntry {
+        path: path.clone(),
+        reason,
+    };
+    let kind = entry.header().entry_type();
+    if kind == EntryType::XGlobalHeader {
+        return Ok(());
+    }
+    let attributes = attributes(entry, &path)?;
+    let size = entry.size();
+    match kind {
+        EntryType::Directory => tree.directory(&path, &attributes),
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+            tree.file(&path, &attributes, size, entry)
+        }
+        EntryType::Symlink => tree.symlink(&path, &attributes, &target(entry, &path)?),
+        EntryType::Link => tree.hard_link(&path, &target(entry, &path)?),
+        EntryType::Fifo => tree.node(&path, &attributes, Device::Fifo),
+        EntryType::Char | EntryType::Block => {
+            let header = entry.header();
+            let number = |part: io::Result<Option<u32>>| {
+                part.ok()
+                    .flatten()
+                    .ok_or_else(|| refuse("its device number cannot be read"))
+            };
+            let device = makedev(
+                number(header.device_major())?,
+                number(header.device_minor())?,
+            );
+            let character = kind == EntryType::Char;
+            let device = if character {
+                Device::Character(device)
+            } else {
+                Device::Block(device)
+            };
+            tree.node(&path, &attributes, device)
+        }
+        _ => Err(refuse("entries of its type are not supported")),
+    }
+}
+
+fn target(entry: &Entry<'_, impl Read>, path: &Path) -> Result<PathBuf, ImageError> {
+    match entry.link_name().map_err(unreadable)? {
+        Some(target) if !target.as_os_str().is_empty() => Ok(target.into_owned()),
+        _ => Err(ImageError::RefusedEntry {
+            path: path.to_owned(),
+            reason: "it is a link to nothing",
+        }),
+    }
+}
+
+fn attributes(entry: &mut Entry<'_, impl Read>, path: &Path) -> Result<Attributes, ImageError> {
+    let refuse = |reason| ImageError::RefusedEntry {
+        path: path.to_owned(),
+        reason,
+    };
+    let header = entry.header();
+    let owner = |id: io::Result<u64>| {
+        // the highest id means "leave it" to chown(2)
+        id.ok()
+            .and_then(|id| u32::try_from(id).ok())
+            .filter(|id| *id != u32::MAX)
+            .ok_or_else(|| refuse("its owner cannot be read"))
+    };
+    let mut attributes = Attributes {
+        uid: owner(header.uid())?,
+        gid: owner(header.gid())?,
+        mode: header
+            .mode()
+            .map_err(|_| refuse("its mode cannot be read"))?
+            & 0o7777,
+        modified: Timespec {
+            tv_sec: header
+                .mtime()
+                .ok()
+                .and_then(|time| time.try_into().ok())
+                .unwrap_or(0),
+            tv_nsec: 0,
+        },
+        xattrs: Vec::new(),
+    };
+    for record in entry
+        .pax_extensions()
+        .map_err(unreadable)?
+        .into_iter()
+        .flatten()
+    {
+        let record = record.map_err(unreadable)?;
+        let Ok(key) = record.key() else { continue };
+        if key.starts_with("GNU.sparse.") {
+            return Err(refuse(
+                "sparse files in the pax format are not supported: use tar --format=gnu",
+            ));
+        }
+        if let Some(name) = key.strip_prefix(PAX_XATTR) {
+            attributes
+                .xattrs
+                .push((name.to_owned(), record.value_bytes().to_vec()));
+        } else if let Some(time) = (key == "mtime").then(|| record.value().ok()).flatten() {
+            attributes.modified = seconds(time).unwrap_or(attributes.modified);
+        }
+    }
+    Ok(attributes)
+}
+
+/// A decimal number of seconds (POSIX pax, "pax Header Block").
+fn seconds(text: &str) -> Option<Timespec> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits: String = fraction
+        .chars()
+        .chain("000000000".chars())
+        .take(9)
+        .collect();
+    let (whole, nanoseconds): (i64, i64) = (whole.parse().ok()?, digits.parse().ok()?);
+    Some(match text.starts_with('-') && nanoseconds > 0 {
+        true => Timespec {
+            tv_sec: whole - 1,
+            tv_nsec: 1_000_000_000 - nanoseconds,
+        },
+        false => Timespec {
+            tv_sec: whole,
+            tv_nsec: nanoseconds,
+        },
+    })
+}
+
+pub(super) fn unreadable(source: io::Error) -> ImageError {
+    match source.kind() {
+        ErrorKind::UnexpectedEof => ImageError::Truncated,
+        _ => ImageError::Archive { source },
+    }
+}

@@ -1,0 +1,96 @@
+//! Images: root file systems to start containers from, each layer in a directory of its own for overlayfs.
+//!
+//! ```text
+//! DIR/images/<id>.json     one file an image: its names, its size and its configuration, whose sha256 is <id>
+//! DIR/layers/<diff id>/    an unpacked layer; the diff id is the sha256 of its uncompressed archive
+//! DIR/tmp/                 what is being made or removed; emptied when the store is opened
+//! ```
+//!
+//! Source of the words: the OCI image specification, `config.md`, and Docker's `docker import`.
+
+mod attributes;
+mod catalog;
+mod compression;
+mod digest;
+mod error;
+mod layer;
+mod record;
+mod reference;
+mod store;
+mod tree;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use digest::{Digest, InvalidDigest};
+pub use error::ImageError;
+pub use reference::{InvalidReference, Reference};
+pub use store::{ImageStore, Import, Removed};
+
+/// An image of the store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// The digest of its configuration.
+    pub id: Digest,
+    /// Its names, in alphabetical order; an image can do without.
+    pub references: Vec<Reference>,
+    /// When it was imported.
+    pub created: Timestamp,
+    /// The bytes in the files of its layers.
+    pub size: u64,
+    /// Where it came from, for people.
+    pub comment: String,
+    /// The architecture its programs are for, by the names of the OCI image specification (`amd64`).
+    pub architecture: String,
+    /// What containers made from it start with.
+    pub config: ImageConfig,
+    /// Its layers, the lowest first.
+    pub diff_ids: Vec<Digest>,
+}
+
+/// What containers made from an image start with, where they do not say otherwise.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageConfig {
+    /// `user[:group]`; empty for root.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub user: String,
+    /// Ports that are meant to be published, as `80/tcp`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub exposed_ports: BTreeMap<String, Empty>,
+    /// `NAME=value` each.
+    pub env: Vec<String>,
+    /// The command, before its arguments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entrypoint: Vec<String>,
+    /// The arguments of the entrypoint; without one, command and arguments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cmd: Vec<String>,
+    /// The directory to start in; empty for the root.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub working_dir: String,
+    /// Free metadata.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The empty object that the OCI image specification has for the values of its sets.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Empty {}
+
+impl Default for ImageConfig {
+    /// Nothing but a `PATH`, as an imported file system has no better one.
+    fn default() -> Self {
+        Self {
+            user: String::new(),
+            exposed_ports: BTreeMap::new(),
+            env: vec![format!("PATH={}", crate::defaults::PATH)],
+            entrypoint: Vec::new(),
+            cmd: Vec::new(),
+            working_dir: String::new(),
+            labels: BTreeMap::new(),
+        }
+    }
+}

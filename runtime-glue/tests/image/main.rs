@@ -1,0 +1,8 @@
+//! The image store, on a real file system; needs root, to give files to others.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod archive;
+mod hostile;
+mod kept;
+mod store;
