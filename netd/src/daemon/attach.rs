@@ -29,11 +29,13 @@ const IFNAME_OPTION: &str = "com.docker.network.endpoint.ifname";
 
 /// An endpoint someone asks for.
 #[derive(Clone, Debug)]
-pub(super) struct EndpointRequest {
-    pub(super) network: NetworkId,
-    pub(super) settings: EndpointSettings,
+pub struct EndpointRequest {
+    /// The network it is to be on.
+    pub network: NetworkId,
+    /// What is asked of it.
+    pub settings: EndpointSettings,
     /// The names it shall answer to, the container's own first.
-    pub(super) names: Vec<String>,
+    pub names: Vec<String>,
 }
 
 /// What was reserved: on record, and not yet in the kernel.
@@ -48,7 +50,10 @@ struct Plan {
 
 impl Daemon {
     /// Makes a sandbox with its endpoints, or nothing.
-    pub(super) fn attach(&self, mut sandbox: Sandbox, requests: &[EndpointRequest]) -> Result<()> {
+    ///
+    /// Its resources are decided here. It is gone after the next start of the daemon unless a container that is on
+    /// record as running calls it its own.
+    pub fn attach(&self, mut sandbox: Sandbox, requests: &[EndpointRequest]) -> Result<()> {
         sandbox.resources = vec![
             Resource::host(Object::Namespace(sandbox.id)),
             Resource::sandbox(sandbox.id, Object::Up(loopback())),
@@ -56,8 +61,13 @@ impl Daemon {
         self.realise(self.reserve(sandbox, requests, true)?)
     }
 
+    /// Removes a sandbox with its endpoints; one that is gone already is no error.
+    pub fn detach(&self, sandbox: SandboxId) {
+        self.undo(sandbox, &[], true);
+    }
+
     /// Makes one more endpoint in a sandbox that lives, or nothing.
-    pub(super) fn attach_one(&self, sandbox: SandboxId, request: EndpointRequest) -> Result<()> {
+    pub fn attach_one(&self, sandbox: SandboxId, request: EndpointRequest) -> Result<()> {
         let sandbox = self.read(|state| state.sandbox(sandbox).cloned());
         let sandbox = sandbox.ok_or_else(|| Error::Conflict("the container has stopped".into()))?;
         self.realise(self.reserve(sandbox, &[request], false)?)

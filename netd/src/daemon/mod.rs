@@ -14,6 +14,7 @@ mod reconcile;
 mod resolve;
 mod undo;
 
+pub use attach::EndpointRequest;
 pub use container::{ContainerRequest, Exit, ExitWatch, WaitCondition};
 pub use network::NetworkRequest;
 pub use reconcile::Report;

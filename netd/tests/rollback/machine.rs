@@ -1,0 +1,178 @@
+//! A fake machine and store that die together at the n-th call, as a daemon does by SIGKILL.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use netd::daemon::{Daemon, Hands, Settings};
+use netd::state::{Change, State};
+use netd::store::{Store, StoreError};
+use rnet_kernel::fake::FakeKernel;
+use rnet_kernel::{
+    Firewall, Host, Kernel, KernelError, Owned, PortReservation, ResolverSockets, SocketKind,
+};
+use rnet_model::{Cidr, FirewallPolicy, HostFacts, Place, Protocol, Resource, SandboxId};
+
+/// Counts calls, and burns out.
+#[derive(Default)]
+pub(crate) struct Fuse {
+    used: AtomicUsize,
+    /// From this call on nothing has any effect; 0 never burns.
+    burns_at: AtomicUsize,
+}
+
+impl Fuse {
+    fn holds(&self) -> bool {
+        let call = self.used.fetch_add(1, Ordering::SeqCst) + 1;
+        let limit = self.burns_at.load(Ordering::SeqCst);
+        limit == 0 || call < limit
+    }
+
+    /// Burns at the n-th call from now.
+    pub(crate) fn burn_at(&self, call: usize) {
+        self.used.store(0, Ordering::SeqCst);
+        self.burns_at.store(call, Ordering::SeqCst);
+    }
+
+    /// How many calls there were since it was set.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::SeqCst)
+    }
+}
+
+/// What survives a daemon: the machine, and what was committed.
+#[derive(Default)]
+pub(crate) struct Machine {
+    pub(crate) kernel: FakeKernel,
+    pub(crate) state: Mutex<State>,
+    pub(crate) fuse: Fuse,
+}
+
+impl Machine {
+    /// A new daemon over what the last one left.
+    pub(crate) fn daemon(self: &Arc<Self>, directory: &std::path::Path) -> Arc<Daemon> {
+        self.fuse.burn_at(0);
+        let settings = Settings {
+            state_dir: directory.join("state"),
+            run_dir: directory.join("run"),
+            pools: rnet_ipam::Pools::default(),
+            default_bridge: "rnet0".to_owned(),
+            cgroup_parent: "rnet-test".to_owned(),
+        };
+        let hands = Hands {
+            kernel: self.clone(),
+            firewall: self.clone(),
+            host: self.clone(),
+        };
+        let tasks = tokio::runtime::Handle::current();
+        Daemon::open(
+            settings,
+            hands,
+            self.clone(),
+            "/nonexistent/rnet-shim".into(),
+            tasks,
+        )
+        .unwrap()
+    }
+
+    fn dead(&self) -> KernelError {
+        self.kernel.failure()
+    }
+}
+
+impl Kernel for Machine {
+    fn ensure_all(&self, resources: &[Resource]) -> Result<(), KernelError> {
+        resources.iter().try_for_each(|resource| {
+            if !self.fuse.holds() {
+                return Err(self.dead());
+            }
+            self.kernel.ensure_all(std::slice::from_ref(resource))
+        })
+    }
+
+    fn remove_all(&self, resources: &[Resource]) -> Vec<KernelError> {
+        let remove = |resource: &Resource| match self.fuse.holds() {
+            true => self.kernel.remove_all(std::slice::from_ref(resource)),
+            false => vec![self.dead()],
+        };
+        resources.iter().rev().flat_map(remove).collect()
+    }
+
+    fn owned(&self) -> Result<Vec<Owned>, KernelError> {
+        self.kernel.owned()
+    }
+
+    fn sweep(&self, orphans: &[Owned]) -> Vec<KernelError> {
+        self.kernel.sweep(orphans)
+    }
+}
+
+impl Firewall for Machine {
+    fn apply(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
+        if self.fuse.holds() {
+            self.kernel.apply(policy)
+        } else {
+            Err(self.dead())
+        }
+    }
+
+    fn remove(&self) -> Result<(), KernelError> {
+        self.kernel.remove()
+    }
+}
+
+impl Host for Machine {
+    fn facts(&self) -> Result<HostFacts, KernelError> {
+        self.kernel.facts()
+    }
+
+    fn routes(&self) -> Result<Vec<Cidr>, KernelError> {
+        self.kernel.routes()
+    }
+
+    fn reserve_port(
+        &self,
+        protocol: Protocol,
+        address: SocketAddr,
+    ) -> Result<PortReservation, KernelError> {
+        self.kernel.reserve_port(protocol, address)
+    }
+
+    fn resolver_sockets(&self, sandbox: SandboxId) -> Result<ResolverSockets, KernelError> {
+        if self.fuse.holds() {
+            self.kernel.resolver_sockets(sandbox)
+        } else {
+            Err(self.dead())
+        }
+    }
+
+    fn socket(
+        &self,
+        place: Place,
+        peer: SocketAddr,
+        kind: SocketKind,
+    ) -> Result<OwnedFd, KernelError> {
+        self.kernel.socket(place, peer, kind)
+    }
+}
+
+impl Store for Machine {
+    fn load(&self) -> Result<State, StoreError> {
+        Ok(self.state.lock().unwrap().clone())
+    }
+
+    fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+        if !self.fuse.holds() {
+            return Err(StoreError::InUse {
+                path: "dead".into(),
+            });
+        }
+        let mut state = self.state.lock().unwrap();
+        changes
+            .iter()
+            .cloned()
+            .for_each(|change| state.apply(change));
+        Ok(())
+    }
+}

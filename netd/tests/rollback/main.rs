@@ -1,0 +1,203 @@
+//! Rollback, disconnect and crash recovery over a fake machine: a failure at each call, a death at each call.
+
+mod machine;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use machine::Machine;
+use netd::daemon::{Daemon, EndpointRequest, NetworkRequest};
+use rnet_ipam::SubnetRequest;
+use rnet_model::{
+    ContainerId, DnsConfig, EndpointSettings, FirewallPolicy, NetworkId, Protocol, PublishedPort,
+    Resource, Sandbox, SandboxId,
+};
+use tempfile::TempDir;
+
+const SANDBOX: SandboxId = SandboxId::from_bytes([5; 32]);
+
+/// A daemon with two networks, over a machine that can fail or die.
+struct Stage {
+    machine: Arc<Machine>,
+    directory: TempDir,
+    daemon: Arc<Daemon>,
+    networks: [NetworkId; 2],
+    before: Seen,
+}
+
+/// All that may not differ after something was undone.
+#[derive(PartialEq, Debug)]
+struct Seen {
+    kernel: Vec<Resource>,
+    policy: Option<FirewallPolicy>,
+    endpoints: usize,
+    sandboxes: usize,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let machine = Arc::<Machine>::default();
+        let directory = tempfile::tempdir().unwrap();
+        let daemon = machine.daemon(directory.path());
+        let networks = ["front", "back"].map(|name| {
+            let subnets = vec![SubnetRequest::default()];
+            let request = NetworkRequest {
+                name: name.into(),
+                subnets,
+                ..Default::default()
+            };
+            daemon.create_network(request).unwrap()
+        });
+        let before = seen(&machine, &daemon);
+        Self {
+            machine,
+            directory,
+            daemon,
+            networks,
+            before,
+        }
+    }
+
+    fn attach(&self) -> netd::error::Result<()> {
+        let sandbox = Sandbox {
+            id: SANDBOX,
+            container: ContainerId::from_bytes([6; 32]),
+            dns: DnsConfig::default(),
+            ports: vec![PublishedPort {
+                protocol: Protocol::Tcp,
+                host_address: "0.0.0.0".parse().unwrap(),
+                host_port: 8080,
+                container_port: 80,
+            }],
+            resources: Vec::new(),
+        };
+        self.daemon.attach(sandbox, &self.networks.map(request))
+    }
+
+    /// The daemon is gone, at whatever it was doing; another takes over.
+    fn restart(&mut self) {
+        self.daemon = self.machine.daemon(self.directory.path());
+    }
+
+    #[track_caller]
+    fn assert_as_before(&self, what: &str) {
+        assert_eq!(seen(&self.machine, &self.daemon), self.before, "{what}");
+    }
+}
+
+fn request(network: NetworkId) -> EndpointRequest {
+    let settings = EndpointSettings {
+        driver_options: BTreeMap::new(),
+        ..Default::default()
+    };
+    EndpointRequest {
+        network,
+        settings,
+        names: vec!["c1".into()],
+    }
+}
+
+fn seen(machine: &Machine, daemon: &Daemon) -> Seen {
+    daemon.read(|state| Seen {
+        kernel: machine.kernel.existing(),
+        policy: machine.kernel.policy(),
+        endpoints: state.endpoints().count(),
+        sandboxes: state.sandboxes().count(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attach_failing_at_any_call_leaves_only_the_networks() {
+    let stage = Stage::new();
+    let mut failures = 0;
+    for call in 1.. {
+        stage.machine.kernel.fail_at(call);
+        let attached = stage.attach();
+        stage.machine.kernel.fail_at(0);
+        if attached.is_ok() {
+            break;
+        }
+        failures += 1;
+        stage.assert_as_before(&format!("failed at call {call}"));
+    }
+    assert!(failures > 10, "only {failures} calls can fail");
+    stage.daemon.detach(SANDBOX);
+    stage.assert_as_before("detached");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_dying_at_any_call_of_an_attach_leaves_only_the_networks_to_its_successor() {
+    let mut stage = Stage::new();
+    let mut deaths = 0;
+    for call in 1.. {
+        stage.machine.fuse.burn_at(call);
+        let attached = stage.attach();
+        let died = stage.machine.fuse.used() >= call;
+        assert_eq!(attached.is_ok(), !died, "{call}: {attached:?}");
+        stage.restart();
+        stage.assert_as_before(&format!("died at call {call}"));
+        if !died {
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths > 12, "only {deaths} calls can be the last");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_dying_at_any_call_of_a_detach_leaves_only_the_networks_to_its_successor() {
+    let mut stage = Stage::new();
+    for call in 1.. {
+        stage.attach().unwrap();
+        stage.machine.fuse.burn_at(call);
+        stage.daemon.detach(SANDBOX);
+        let died = stage.machine.fuse.used() >= call;
+        stage.restart();
+        stage.assert_as_before(&format!("died at call {call}"));
+        if !died {
+            break;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_failing_at_any_call_leaves_nothing_of_itself() {
+    let stage = Stage::new();
+    for call in 1.. {
+        stage.machine.kernel.fail_at(call);
+        let request = NetworkRequest {
+            name: "third".into(),
+            ..Default::default()
+        };
+        let created = stage.daemon.create_network(request);
+        stage.machine.kernel.fail_at(0);
+        if created.is_ok() {
+            break;
+        }
+        stage.assert_as_before(&format!("failed at call {call}"));
+        assert!(stage.daemon.find_network("third").is_err());
+    }
+    stage.daemon.delete_network("third").unwrap();
+    stage.assert_as_before("deleted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_route_moves_to_the_endpoint_that_remains() {
+    let stage = Stage::new();
+    stage.attach().unwrap();
+    let route = || {
+        let existing = stage.machine.kernel.existing();
+        let routes = existing
+            .iter()
+            .map(ToString::to_string)
+            .filter(|it| it.contains("0.0.0.0/0"));
+        routes.collect::<Vec<_>>()
+    };
+    assert!(
+        route()[0].ends_with("dev eth1"),
+        "{:?}: back is first by name",
+        route()
+    );
+    stage.daemon.detach(SANDBOX);
+    assert_eq!(route(), Vec::<String>::new());
+}
