@@ -49,6 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let udp = UdpSocket::bind("127.0.0.1:0")?;
     let address = udp.local_addr()?;
     resolver.serve(SANDBOX, udp, TcpListener::bind(address)?)?;
+    // The thread has its name once it has run something.
+    runtime.block_on(runtime.spawn(async {}))?;
     let queries = (0..NAMES).map(query).collect::<Result<Vec<_>, _>>()?;
     for _ in 0..5 {
         let (cpu, begun) = (resolver_cpu()?, Instant::now());

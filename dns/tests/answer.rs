@@ -15,6 +15,7 @@ fn names() -> Directory {
         &[
             (&["Web", "www", "c0ffee"], &["172.25.100.2", "fd00::2"]),
             (&["db"], &["172.25.100.3"]),
+            (&["zero"], &["172.26.0.0"]),
             (&["worker-1", "worker"], &["172.25.100.4"]),
             (&["worker-2", "worker"], &["172.25.100.5"]),
         ],
@@ -135,6 +136,7 @@ fn an_address_leads_back_to_a_name_with_its_network() {
     for name in [
         "9.100.25.172.in-addr.arpa.",
         "100.25.172.in-addr.arpa.",
+        "26.172.in-addr.arpa.",
         "7.2.100.25.172.in-addr.arpa.",
         "256.100.25.172.in-addr.arpa.",
         "in-addr.arpa.",

@@ -4,14 +4,13 @@
 
 mod lab;
 
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use lab::resolver::Lab;
 use lab::upstream::{Manner, Server};
-use lab::{answers, edns_query, loopback, query};
+use lab::{answers, edns_query, query, sockets};
 
 fn asked() -> Message {
     query("www.example.com.", RecordType::A)
@@ -59,7 +58,7 @@ fn over_tcp_the_server_is_asked_over_tcp() {
 
 #[test]
 fn a_server_that_declines_or_is_not_there_is_passed_over_at_once() {
-    let gone = UdpSocket::bind(loopback()).unwrap().local_addr().unwrap();
+    let (gone, ..) = sockets();
     let failing = Server::start(Manner::Says(ResponseCode::ServFail));
     let refusing = Server::start(Manner::Says(ResponseCode::Refused));
     let good = Server::start(Manner::Answers([192, 0, 2, 3]));

@@ -6,7 +6,7 @@ pub(crate) mod resolver;
 pub(crate) mod upstream;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::{Name, RecordType};
@@ -66,7 +66,14 @@ pub(crate) fn answers(message: &Message) -> Vec<String> {
         .collect()
 }
 
-/// An address of this machine's loopback, on a port the kernel chooses.
-pub(crate) fn loopback() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
+/// Sockets for both transports on one port of this machine's loopback, which the kernel chooses.
+pub(crate) fn sockets() -> (SocketAddr, UdpSocket, TcpListener) {
+    loop {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = udp.local_addr().unwrap();
+        // The port may be in use over TCP.
+        if let Ok(tcp) = TcpListener::bind(address) {
+            return (address, udp, tcp);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! A resolver on this machine's loopback, and a client of it.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use rnet_model::Place;
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
-use super::{SANDBOX, directory, loopback};
+use super::{SANDBOX, directory, sockets};
 
 /// Opens sockets right here, whatever the place.
 pub(crate) struct Here;
@@ -46,9 +46,7 @@ impl Lab {
         let place = Place::Host;
         let forward = Forwarding::new(servers.iter().map(|&address| Upstream { place, address }));
         resolver.update(|names| *names = directory(forward, &[(&["web"], &["10.0.0.2"])]));
-        let udp = UdpSocket::bind(loopback()).unwrap();
-        let address = udp.local_addr().unwrap();
-        let tcp = TcpListener::bind(address).unwrap();
+        let (address, udp, tcp) = sockets();
         resolver.serve(SANDBOX, udp, tcp).unwrap();
         Self {
             resolver,
@@ -76,7 +74,7 @@ impl Lab {
 
     /// A socket that waits for an answer as long as a patient client does.
     pub(crate) fn client(&self) -> UdpSocket {
-        let client = UdpSocket::bind(loopback()).unwrap();
+        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         client
             .set_read_timeout(Some(Duration::from_secs(8)))
             .unwrap();
@@ -88,7 +86,7 @@ impl Lab {
     pub(crate) fn converse(&self, queries: &[Message]) -> Vec<Message> {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(8)))
+            .set_read_timeout(Some(Duration::from_secs(15)))
             .unwrap();
         for query in queries {
             let bytes = query.to_vec().unwrap();

@@ -1,7 +1,7 @@
 //! A real DNS server on this machine's loopback that behaves as a test wants.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -39,9 +39,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(manner: Manner) -> Self {
-        let udp = UdpSocket::bind(super::loopback()).unwrap();
-        let address = udp.local_addr().unwrap();
-        let tcp = TcpListener::bind(address).unwrap();
+        let (address, udp, tcp) = super::sockets();
         let server = Self {
             address,
             datagrams: Arc::default(),
