@@ -1,1 +1,28 @@
 //! The doors of rnet: the bundled runtime, and every way in from another one.
+//!
+//! The runtime makes containers of Linux namespaces, control groups and an overlay file system. [`Runtime`] is the
+//! daemon's side; each container has a monitor process, the program `rnet-shim`, that is the parent of its first
+//! process, keeps its log and its exit code, and lives on when the daemon does not.
+
+mod capability;
+mod cgroup;
+pub mod defaults;
+mod error;
+pub mod image;
+mod init;
+pub mod log;
+mod record;
+mod runtime;
+pub mod shim;
+pub mod spec;
+mod sys;
+mod user;
+mod wire;
+
+pub use capability::{Capabilities, UnknownCapability};
+pub use cgroup::Usage;
+pub use error::{AccountKind, RuntimeError};
+pub use record::Exit;
+pub use runtime::{ContainerState, Created, ExecExit, ExecStream, Runtime};
+pub use spec::{ExecSpec, Spec};
+pub use wire::AttachOptions;

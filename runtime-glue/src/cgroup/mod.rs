@@ -1,0 +1,266 @@
+//! The control group of one container, in every hierarchy of the host: version 1, version 2, or both at once.
+//!
+//! A limit is set where its controller lives; joining, killing and removing concern all hierarchies.
+
+mod hierarchy;
+mod v1;
+mod v2;
+
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal};
+
+use crate::RuntimeError;
+use crate::spec::Limits;
+use hierarchy::{Hierarchy, Version};
+
+/// How long killed processes may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often something is tried that another container's coming or going can disturb.
+const ATTEMPTS: usize = 20;
+
+/// What the processes of a container use; none where no controller counts it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Bytes of memory, caches included.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+}
+
+/// What a container's processes can be limited in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Controller {
+    Memory,
+    Cpu,
+    Pids,
+}
+
+impl Controller {
+    const ALL: [Self; 3] = [Self::Memory, Self::Cpu, Self::Pids];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Cpu => "cpu",
+            Self::Pids => "pids",
+        }
+    }
+}
+
+/// One path, in all hierarchies.
+///
+/// **Contract:** the parent of the path comes with its first child and goes with its last; others may create and
+/// remove its children at the same time.
+#[derive(Debug)]
+pub(crate) struct Cgroup {
+    path: String,
+    hierarchies: Vec<Hierarchy>,
+}
+
+impl Cgroup {
+    /// The group at `path`, relative to the root of each hierarchy; nothing is created.
+    pub(crate) fn at(path: &str) -> Result<Self, RuntimeError> {
+        let clean = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        if !clean {
+            let reason = format!("{path:?} is no path of a control group: use names with / between them");
+            return Err(RuntimeError::InvalidSpec { reason });
+        }
+        let file = "/proc/self/mountinfo";
+        let mounts = fs::read_to_string(file).map_err(RuntimeError::file("read", file))?;
+        Ok(Self { path: path.to_owned(), hierarchies: hierarchy::mounted(&mounts) })
+    }
+
+    /// Creates the group everywhere and sets its limits.
+    pub(crate) fn create(&self, limits: &Limits) -> Result<(), RuntimeError> {
+        for hierarchy in &self.hierarchies {
+            let directory = hierarchy.mount.join(&self.path);
+            patiently(ErrorKind::NotFound, || hierarchy.create(&self.path))
+                .map_err(RuntimeError::file("create the control group", directory))?;
+        }
+        Controller::ALL.into_iter().try_for_each(|controller| self.limit(controller, limits))
+    }
+
+    /// Files to write `0` to, each of which takes the writing thread into one hierarchy of version 1.
+    ///
+    /// Moving a single thread spares the kernel's lock over all of fork, which `cgroup.procs` takes.
+    pub(crate) fn doors(&self) -> Result<Vec<(PathBuf, OwnedFd)>, RuntimeError> {
+        let v1 = self.directories().filter(|(hierarchy, _)| hierarchy.version == Version::One);
+        v1.map(|(_, directory)| {
+            let path = directory.join("tasks");
+            let file = fs::OpenOptions::new().write(true).open(&path);
+            Ok((path.clone(), file.map_err(RuntimeError::file("open", path))?.into()))
+        })
+        .collect()
+    }
+
+    /// The directory of version 2, which clone3(2) takes a child into.
+    pub(crate) fn directory(&self) -> Result<Option<OwnedFd>, RuntimeError> {
+        let Some((_, directory)) = self.directories().find(|(h, _)| h.version == Version::Two) else {
+            return Ok(None);
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(&directory, flags, Mode::empty());
+        Ok(Some(opened.map_err(|e| RuntimeError::file("open", directory)(e.into()))?))
+    }
+
+    /// What a container is shown below /sys/fs/cgroup: for each hierarchy its name there, none if it is all there
+    /// is, the group's directory, and other names for it.
+    pub(crate) fn views(&self) -> impl Iterator<Item = (Option<&str>, PathBuf, &[String])> {
+        let unified = matches!(&self.hierarchies[..], [only] if only.version == Version::Two);
+        self.directories().map(move |(hierarchy, directory)| {
+            let name = hierarchy.mount.file_name().and_then(|name| name.to_str());
+            (name.filter(|_| !unified), directory, hierarchy.aliases())
+        })
+    }
+
+    /// What the group uses now.
+    pub(crate) fn usage(&self) -> Usage {
+        let number = |controller: Controller, v1: &str, v2: &str| {
+            let (version, directory) = self.place_of(controller)?;
+            let file = if version == Version::One { v1 } else { v2 };
+            fs::read_to_string(directory.join(file)).ok()?.trim().parse().ok()
+        };
+        Usage {
+            memory: number(Controller::Memory, v1::MEMORY_USAGE, v2::MEMORY_USAGE),
+            pids: number(Controller::Pids, "pids.current", "pids.current"),
+        }
+    }
+
+    /// Whether the kernel killed one of its processes for want of memory.
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        let count = || {
+            let (version, directory) = self.place_of(Controller::Memory)?;
+            let file = if version == Version::One { v1::OOM_EVENTS } else { v2::OOM_EVENTS };
+            let events = fs::read_to_string(directory.join(file)).ok()?;
+            let line = events.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+            line.trim().parse::<u64>().ok()
+        };
+        count().is_some_and(|kills| kills > 0)
+    }
+
+    /// Kills every process in the group and waits for their end.
+    pub(crate) fn kill(&self) -> Result<(), RuntimeError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let processes = self.processes();
+            if processes.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(RuntimeError::StillAlive { cgroup: self.path.clone() });
+            }
+            let at_once = self.directories().any(|(hierarchy, directory)| {
+                hierarchy.version == Version::Two
+                    && fs::write(directory.join(v2::KILL), "1").is_ok()
+            });
+            if !at_once {
+                for pid in processes {
+                    // it may be gone already, which is as well
+                    let _ = rustix::process::kill_process(pid, Signal::KILL);
+                }
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Removes the group from all hierarchies, and its parents if they are left empty; what is absent is a success.
+    pub(crate) fn remove(&self) -> Result<(), RuntimeError> {
+        let mut result = Ok(());
+        for (hierarchy, directory) in self.directories() {
+            // a process that has ended still counts for a moment
+            let removed = patiently(ErrorKind::ResourceBusy, || remove_tree(&directory));
+            result = result.and(removed.map_err(RuntimeError::file("remove the control group", &directory)));
+            for parent in directory.ancestors().skip(1).take_while(|p| *p != hierarchy.mount) {
+                if fs::remove_dir(parent).is_err() {
+                    break;
+                }
+            }
+        }
+        result
+    }
+
+    fn directories(&self) -> impl Iterator<Item = (&Hierarchy, PathBuf)> {
+        self.hierarchies.iter().map(|hierarchy| (hierarchy, hierarchy.mount.join(&self.path)))
+    }
+
+    fn place_of(&self, controller: Controller) -> Option<(Version, PathBuf)> {
+        self.directories()
+            .find(|(hierarchy, _)| hierarchy.controllers.iter().any(|c| c == controller.name()))
+            .map(|(hierarchy, directory)| (hierarchy.version, directory))
+    }
+
+    fn limit(&self, controller: Controller, limits: &Limits) -> Result<(), RuntimeError> {
+        let place = self.place_of(controller);
+        let settings = match place {
+            Some((Version::One, _)) => v1::settings(controller, limits),
+            Some((Version::Two, _)) | None => v2::settings(controller, limits),
+        };
+        for setting in settings {
+            let missing = RuntimeError::UnsupportedLimit {
+                limit: setting.limit,
+                controller: controller.name(),
+            };
+            let Some((_, directory)) = &place else { return Err(missing) };
+            let file = directory.join(setting.file);
+            match fs::write(&file, setting.value.to_string()) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing),
+                other => other.map_err(RuntimeError::file("set the limit", file))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn processes(&self) -> Vec<Pid> {
+        let read = |directory: PathBuf| fs::read_to_string(directory.join("cgroup.procs")).ok();
+        let mut pids: Vec<i32> = self
+            .directories()
+            .filter_map(|(_, directory)| read(directory))
+            .flat_map(|text| text.lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+            .collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids.into_iter().filter_map(Pid::from_raw).collect()
+    }
+}
+
+/// One value of one file of a group.
+struct Setting {
+    file: &'static str,
+    value: String,
+    /// What it limits, for the user.
+    limit: &'static str,
+}
+
+fn patiently(passing: ErrorKind, mut attempt: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    for wait in 0..ATTEMPTS as u64 {
+        match attempt() {
+            Err(error) if error.kind() == passing => thread::sleep(Duration::from_millis(wait)),
+            other => return other,
+        }
+    }
+    attempt()
+}
+
+fn remove_tree(directory: &Path) -> io::Result<()> {
+    let children = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for child in children {
+        let child = child?;
+        if child.file_type()?.is_dir() {
+            remove_tree(&child.path())?;
+        }
+    }
+    match fs::remove_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

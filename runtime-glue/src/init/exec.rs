@@ -1,0 +1,44 @@
+//! The plan for a process that is added to a running container.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::security::Privileges;
+use super::{Command, Identity, MonitorEnds, Plan, Step, Target, Terminals, streams};
+use crate::RuntimeError;
+use crate::cgroup::Cgroup;
+use crate::spec::{ExecSpec, Spec};
+
+/// Plans the process that `exec` describes beside the one behind `first`, with the privileges of `spec`.
+///
+/// **Contract:** children of the caller are made in the container's pid namespace.
+pub(crate) fn prepare(
+    exec: &ExecSpec,
+    spec: &Spec,
+    cgroup: &Cgroup,
+    first: OwnedFd,
+    terminals: Option<&Terminals>,
+    identity: Identity,
+) -> Result<(Plan, MonitorEnds), RuntimeError> {
+    let process = &exec.process;
+    if process.tty && terminals.is_none() {
+        let reason = "the container has no pseudoterminals".to_owned();
+        return Err(RuntimeError::InvalidSpec { reason });
+    }
+    let (child_ends, ends) = streams(exec.open_stdin, terminals.filter(|_| process.tty))?;
+    let mut steps = vec![Step::DieWithMonitor];
+    steps.extend(cgroup.doors()?.into_iter().map(|(path, door)| Step::JoinCgroup(path, door)));
+    steps.extend([
+        Step::TakeStreams(child_ends),
+        // nothing of the host may be open in a process that the container can see
+        Step::CloseRest { but: Some(first.as_raw_fd()) },
+        Step::JoinContainer(first),
+        Step::CloseRest { but: None },
+        Step::WorkingDirectory(Target::new(&process.cwd)?),
+        Step::OwnStreams { stdin: exec.open_stdin || process.tty },
+        Step::Restrict(Privileges::new(spec.capabilities, spec.no_new_privileges)?),
+        Step::DieWithMonitor,
+        Step::ResetSignals,
+        Step::Execute(Command::new(process)?),
+    ]);
+    Ok((Plan { steps, identity, namespaces: 0, cgroup: cgroup.directory()? }, ends))
+}

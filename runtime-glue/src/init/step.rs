@@ -1,0 +1,179 @@
+//! The steps a plan is made of; the text of each is what a failure of it says.
+
+use std::ffi::CString;
+use std::fmt;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Result;
+use rustix::mount::MountAttrFlags;
+use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
+
+use super::command::{self, Command};
+use super::mounts::{self, MountOption};
+use super::security::Privileges;
+use super::stdio::ChildEnds;
+use super::{Context, Target};
+use crate::sys;
+
+/// One thing a child does between clone and exec, with all it needs for it: nothing is allocated, nothing looked up
+/// on the host.
+pub(crate) enum Step {
+    /// Kills the child when the monitor dies.
+    DieWithMonitor,
+    /// Joins a control group of version 1 through its `tasks` file.
+    JoinCgroup(PathBuf, OwnedFd),
+    /// Makes the control groups the child is in the roots of what it can see.
+    HideCgroups,
+    /// Joins a pinned network namespace.
+    JoinNetwork(PathBuf, OwnedFd),
+    /// Joins the namespaces of a container's first process, all but the pid namespace: that is joined by being cloned.
+    JoinContainer(OwnedFd),
+    /// Keeps mounts from reaching the host.
+    LeaveHostAlone,
+    /// Mounts the root file system over a directory.
+    Overlay { directories: Vec<CString>, options: CString, place: CString },
+    /// Mounts a new file system.
+    FileSystem {
+        kind: &'static std::ffi::CStr,
+        options: Vec<MountOption>,
+        attributes: MountAttrFlags,
+        target: Target,
+    },
+    /// Mounts a tree that was had before.
+    Attach { what: String, tree: OwnedFd, target: Target },
+    /// Makes a symbolic link.
+    Link { target: Target, destination: CString },
+    /// Makes a directory.
+    Directory(Target),
+    /// Hides a path.
+    Mask(Target),
+    /// Protects a path from being written to.
+    Protect(Target),
+    /// Makes the mount at a path read-only; what is mounted over it is not changed.
+    Freeze(Target),
+    /// Makes the root file system the root, and the host's tree unreachable.
+    EnterRoot,
+    /// Names the host.
+    Hostname(String),
+    /// Takes a session and the standard streams of its own.
+    TakeStreams(ChildEnds),
+    /// Lets whoever it is now open its own streams by name, as in `/dev/stdout`.
+    OwnStreams {
+        /// Whether the standard input is one to own, too: /dev/null is everyone's.
+        stdin: bool,
+    },
+    /// Closes every descriptor but one that a later step needs.
+    CloseRest { but: Option<RawFd> },
+    /// Says that all is ready and waits to be told who to be.
+    AwaitIdentity,
+    /// Goes where the program is to start.
+    WorkingDirectory(Target),
+    /// Becomes who it is to be, with no privileges but these.
+    Restrict(Privileges),
+    /// Takes every signal as the kernel does by default.
+    ResetSignals,
+    /// Runs the program.
+    Execute(Command),
+}
+
+impl Step {
+    pub(super) fn run(&mut self, context: &mut Context<'_>) -> Result<()> {
+        match self {
+            Self::DieWithMonitor => context.die_with_monitor(),
+            Self::JoinCgroup(_, tasks) => rustix::io::write(tasks, b"0").map(drop),
+            Self::HideCgroups => sys::unshare_cgroup_namespace(),
+            Self::JoinNetwork(_, namespace) => rustix::thread::move_into_link_name_space(
+                namespace.as_fd(),
+                Some(LinkNameSpaceType::Network),
+            ),
+            Self::JoinContainer(pidfd) => join_container(pidfd),
+            Self::LeaveHostAlone => mounts::leave_the_host_alone(),
+            Self::Overlay { directories, options, place } => {
+                context.root = Some(mounts::overlay(directories, options, place)?);
+                Ok(())
+            }
+            Self::FileSystem { kind, options, attributes, target } => {
+                let tree = mounts::file_system(kind, options, *attributes)?;
+                mounts::attach_at(tree.as_fd(), context.root()?, target)
+            }
+            Self::Attach { tree, target, .. } => {
+                mounts::attach_at(tree.as_fd(), context.root()?, target)
+            }
+            Self::Link { target, destination } => target.link(context.root()?, destination),
+            Self::Directory(target) => target.directory(context.root()?).map(drop),
+            Self::Mask(target) => mounts::mask(context.root()?, target),
+            Self::Protect(target) => mounts::protect(context.root()?, target),
+            Self::Freeze(target) => {
+                let readonly = MountAttrFlags::MOUNT_ATTR_RDONLY;
+                sys::set_mount_attributes(target.find(context.root()?)?.as_fd(), readonly, false)
+            }
+            Self::EnterRoot => mounts::enter(context.root()?),
+            Self::Hostname(name) => rustix::system::sethostname(name.as_bytes()),
+            Self::TakeStreams(ends) => ends.take(),
+            Self::OwnStreams { stdin } => super::stdio::own(*stdin, context.identity.uid()),
+            Self::CloseRest { but } => context.close_the_rest(*but),
+            Self::AwaitIdentity => context.await_identity(),
+            Self::WorkingDirectory(target) => go_to(target),
+            Self::Restrict(privileges) => privileges.take(&context.identity),
+            Self::ResetSignals => {
+                sys::reset_signals();
+                Ok(())
+            }
+            Self::Execute(command) => Err(command.execute(&context.identity)),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DieWithMonitor => write!(f, "bind a process to its monitor's life"),
+            Self::JoinCgroup(tasks, _) => write!(f, "join the control group of {}", tasks.display()),
+            Self::HideCgroups => write!(f, "make a cgroup namespace"),
+            Self::JoinNetwork(path, _) => {
+                write!(f, "join the network namespace {}", path.display())
+            }
+            Self::JoinContainer(_) => write!(f, "join the namespaces of the container"),
+            Self::LeaveHostAlone => write!(f, "separate the mounts from the host's"),
+            Self::Overlay { .. } => write!(f, "mount overlay on /"),
+            Self::FileSystem { kind, target, .. } => {
+                write!(f, "mount {} on {target}", kind.to_string_lossy())
+            }
+            Self::Attach { what, target, .. } => write!(f, "mount {what} on {target}"),
+            Self::Link { target, destination } => {
+                write!(f, "link {target} to {}", destination.to_string_lossy())
+            }
+            Self::Directory(target) => write!(f, "make the directory {target}"),
+            Self::Mask(target) => write!(f, "mask {target}"),
+            Self::Protect(target) | Self::Freeze(target) => write!(f, "mount {target} read-only"),
+            Self::EnterRoot => write!(f, "enter the root file system"),
+            Self::Hostname(name) => write!(f, "set the host name {name:?}"),
+            Self::TakeStreams(_) => write!(f, "take the standard streams"),
+            Self::OwnStreams { .. } => write!(f, "own the standard streams"),
+            Self::CloseRest { .. } => write!(f, "close the descriptors of the monitor"),
+            Self::AwaitIdentity => write!(f, "wait to be started"),
+            Self::WorkingDirectory(target) => write!(f, "change to the working directory {target}"),
+            Self::Restrict(_) => write!(f, "give up privileges"),
+            Self::ResetSignals => write!(f, "reset signals"),
+            Self::Execute(command) => write!(f, "{}{command}", command::STEP),
+        }
+    }
+}
+
+fn join_container(pidfd: &OwnedFd) -> Result<()> {
+    let namespaces = ThreadNameSpaceType::MOUNT
+        | ThreadNameSpaceType::NETWORK
+        | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
+        | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
+        | ThreadNameSpaceType::CONTROL_GROUP;
+    rustix::thread::move_into_thread_name_spaces(pidfd.as_fd(), namespaces)
+}
+
+/// Changes directory without following the magic links of /proc, which could lead out (CVE-2024-21626).
+fn go_to(target: &Target) -> Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(c"/", flags, Mode::empty())?;
+    rustix::process::fchdir(target.open(root.as_fd(), flags, Mode::empty())?)
+}

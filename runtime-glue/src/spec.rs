@@ -1,0 +1,182 @@
+//! What a container is to be: our own subset of the ideas of the OCI runtime specification (config.md).
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Capabilities, RuntimeError};
+
+/// What the kernel's shortest quota is of its default period (kernel/sched/core.c, min_cfs_quota_period).
+const LEAST_NANO_CPUS: u64 = 10_000_000;
+
+/// The kernel's limit (__NEW_UTS_LEN).
+const LONGEST_HOSTNAME: usize = 64;
+
+/// Everything the runtime must know to make one container.
+///
+/// **Contract:** what is not in here is not supported: reading a stored specification that has an unknown field
+/// fails, so that no setting, of security above all, is ever dropped in silence.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The container's first process.
+    pub process: Process,
+    /// Whether the first process has a standard input that clients can attach to; else it reads end-of-file.
+    pub open_stdin: bool,
+    /// Whether the standard input ends with the input of the first client that attached to it.
+    pub stdin_once: bool,
+    /// The host name in the container's own UTS namespace.
+    pub hostname: String,
+    /// The root file system.
+    pub rootfs: Rootfs,
+    /// What is mounted over it, in order; [`crate::defaults::mounts`] is what every container expects.
+    pub mounts: Vec<Mount>,
+    /// The bounding, permitted and effective capabilities, of processes run by `exec` too.
+    pub capabilities: Capabilities,
+    /// Whether no process may gain privileges by executing a file (prctl(2), PR_SET_NO_NEW_PRIVS).
+    pub no_new_privileges: bool,
+    /// Absolute paths hidden from the container; those that do not exist are passed over.
+    pub masked_paths: Vec<String>,
+    /// Absolute paths that cannot be written to; those that do not exist are passed over.
+    pub readonly_paths: Vec<String>,
+    /// The network namespace the container lives in.
+    pub network: Network,
+    /// Where its processes are accounted, relative to the root of each hierarchy; none lets the runtime choose
+    /// `PARENT/ID`.
+    pub cgroup: Option<String>,
+    /// What it may use up.
+    pub limits: Limits,
+    /// The signal that asks the first process to end.
+    pub stop_signal: i32,
+    /// The file its output is recorded in; none records nothing.
+    pub log: Option<PathBuf>,
+}
+
+impl Spec {
+    /// Refuses what can be seen to be impossible without looking at the machine.
+    pub(crate) fn validate(&self) -> Result<(), RuntimeError> {
+        let limits = &self.limits;
+        let reason = match (limits.memory, limits.memory_swap) {
+            (None, Some(_)) => "a limit of memory and swap needs one of memory".to_owned(),
+            (Some(memory), Some(both)) if both < memory => {
+                format!("memory and swap together, {both} bytes, are less than memory, {memory} bytes")
+            }
+            _ if limits.nano_cpus.is_some_and(|nano| nano < LEAST_NANO_CPUS) => {
+                "a limit of cpus must be at least 0.01".to_owned()
+            }
+            _ if self.hostname.len() > LONGEST_HOSTNAME => {
+                format!("the host name {:?} has more than {LONGEST_HOSTNAME} bytes", self.hostname)
+            }
+            _ => return Ok(()),
+        };
+        Err(RuntimeError::InvalidSpec { reason })
+    }
+}
+
+/// A process to run in a container: its first one, or one added by `exec`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// The command and its arguments; a command without a slash is looked up in the `PATH` of `env`.
+    pub args: Vec<String>,
+    /// `NAME=value` each; `HOME` is added from the container's passwd file where it is missing.
+    pub env: Vec<String>,
+    /// The absolute directory it starts in; the first process's is made if it does not exist.
+    pub cwd: String,
+    /// Who runs it: empty for root, or `user[:group]`, names or numbers, as the container's passwd and group
+    /// files have them.
+    pub user: String,
+    /// Groups to add to those of the user, names or numbers.
+    pub additional_groups: Vec<String>,
+    /// Whether its standard streams are one pseudoterminal, its controlling one.
+    pub tty: bool,
+}
+
+/// A root file system made of layers (kernel: Documentation/filesystems/overlayfs.rst).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rootfs {
+    /// The image's layers, the uppermost first; never written to.
+    pub lower: Vec<PathBuf>,
+    /// The directory that takes what the container writes.
+    pub upper: PathBuf,
+    /// An empty directory on the file system of `upper`, for the kernel's own use.
+    pub work: PathBuf,
+    /// Whether the container sees all of it read-only.
+    pub readonly: bool,
+}
+
+/// One mount over the root file system.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mount {
+    /// The absolute path in the container; it is made if it does not exist.
+    pub target: String,
+    /// What appears there.
+    pub source: MountSource,
+    /// Whether it cannot be written to there.
+    pub readonly: bool,
+}
+
+/// What a mount shows. Device files never work on any of them except below [`MountSource::Devices`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum MountSource {
+    /// The processes of the container's pid namespace (procfs).
+    Processes,
+    /// The kernel's objects, as the container's network namespace sees them (sysfs).
+    Kernel,
+    /// A small tmpfs with the six device files every program expects, and the usual links.
+    Devices,
+    /// An instance of devpts of the container's own.
+    Pseudoterminals,
+    /// The POSIX message queues of the container's IPC namespace.
+    MessageQueues,
+    /// The container's own cgroup in every hierarchy of the host.
+    Cgroups,
+    /// A fresh tmpfs.
+    Tmpfs {
+        /// Its size in bytes; none for the kernel's default, half the memory.
+        size: Option<u64>,
+        /// The mode of its root directory.
+        mode: u32,
+        /// Whether programs on it can be executed.
+        exec: bool,
+    },
+    /// A file or directory of the host, with what is mounted below it.
+    Bind(PathBuf),
+}
+
+/// The network namespace of a container.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Network {
+    /// The daemon's own.
+    Host,
+    /// A namespace made before and pinned at this path.
+    Namespace(PathBuf),
+}
+
+/// What a container may use up; none is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+    /// Bytes of memory and swap space together, at least `memory`.
+    pub memory_swap: Option<u64>,
+    /// Billionths of a CPU, at least 10,000,000.
+    pub nano_cpus: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+}
+
+/// A process to add to a running container.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecSpec {
+    /// What to run.
+    pub process: Process,
+    /// Whether it has a standard input; else it reads end-of-file.
+    pub open_stdin: bool,
+}

@@ -1,0 +1,164 @@
+//! The system calls that rustix does not offer in safe Rust, each in a function as small as it can be.
+
+use std::ffi::{CStr, c_char, c_long};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use rustix::io::{Errno, Result};
+use rustix::mount::MountAttrFlags;
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
+
+/// linux/sched.h; the libc crate's constant has lost its only bit.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
+/// Which side of a clone the caller is on.
+pub(crate) enum Clone {
+    /// The one that called, with the new process.
+    Parent {
+        pid: Pid,
+        pidfd: OwnedFd,
+    },
+    /// The new one.
+    Child,
+}
+
+/// Makes a copy of this process, in new namespaces as `flags` say and in `cgroup` (clone3(2)).
+///
+/// **Contract:** this process has one thread, so its copy has whole data structures and may do anything.
+#[expect(unsafe_code, reason = "clone3 has no wrapper anywhere")]
+pub(crate) fn clone(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Clone> {
+    let mut pidfd: RawFd = -1;
+    let into = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
+    let args = libc::clone_args {
+        flags: flags as u64 | libc::CLONE_PIDFD as u64 | into,
+        pidfd: &raw mut pidfd as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
+    };
+    // SAFETY: without CLONE_VM the child runs on a copy of all memory, as after fork(2); `args` and `pidfd` outlive
+    // the call.
+    let pid = checked(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) })?;
+    let Some(pid) = Pid::from_raw(pid as i32) else { return Ok(Clone::Child) };
+    // SAFETY: the kernel has just made this descriptor for us.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Clone::Parent { pid, pidfd })
+}
+
+/// Splits off a copy of this process that goes on in its own session, whatever happens to the caller; true in the copy.
+///
+/// **Contract:** as for [`clone`].
+#[expect(unsafe_code, reason = "fork is unsafe in a process with threads, which this is not")]
+pub(crate) fn daemonize() -> Result<bool> {
+    // SAFETY: this process has one thread.
+    let pid = checked(c_long::from(unsafe { libc::fork() }))?;
+    if pid == 0 {
+        rustix::process::setsid()?;
+    }
+    Ok(pid == 0)
+}
+
+/// Sets attributes of a mount and, if `recursive`, of all below it; makes it private (mount_setattr(2)).
+#[expect(unsafe_code, reason = "mount_setattr has no wrapper in rustix")]
+pub(crate) fn set_mount_attributes(
+    mount: BorrowedFd<'_>,
+    attributes: MountAttrFlags,
+    recursive: bool,
+) -> Result<()> {
+    let attr = libc::mount_attr {
+        attr_set: u64::from(attributes.bits()),
+        attr_clr: 0,
+        propagation: libc::MS_PRIVATE,
+        userns_fd: 0,
+    };
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    let (fd, path) = (mount.as_raw_fd(), c"".as_ptr());
+    // SAFETY: `attr` and the empty path outlive the call.
+    checked(unsafe {
+        libc::syscall(libc::SYS_mount_setattr, fd, path, flags, &raw const attr, size_of_val(&attr))
+    })?;
+    Ok(())
+}
+
+/// Closes every descriptor from 3 on, except those to `keep`.
+#[expect(unsafe_code, reason = "whoever owns a descriptor must not use it again")]
+pub(crate) fn close_all_but(mut keep: [Option<RawFd>; 2]) -> Result<()> {
+    keep.sort_unstable();
+    let mut first = 3;
+    let bounds = keep.into_iter().flatten().chain([RawFd::MAX]);
+    for bound in bounds {
+        if first < bound {
+            // SAFETY: called before anything is opened, or in a process that never again uses or drops what it owns.
+            checked(unsafe { libc::syscall(libc::SYS_close_range, first, bound - 1, 0) })?;
+        }
+        first = bound.saturating_add(1);
+    }
+    Ok(())
+}
+
+/// Gives every signal its default disposition, and blocks none: what execve(2) would hand on otherwise.
+#[expect(unsafe_code, reason = "signal dispositions belong to the whole process")]
+pub(crate) fn reset_signals() {
+    for signal in 1..=64 {
+        // SAFETY: SIG_DFL is valid for every signal; KILL and STOP refuse it without harm.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set before it is read.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+}
+
+/// Sends any signal, real-time ones included (pidfd_send_signal(2)); EINVAL for a number that is none.
+#[expect(unsafe_code, reason = "rustix sends named signals only")]
+pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
+    if !(1..=64).contains(&signal) {
+        return Err(Errno::INVAL);
+    }
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: without information and flags, only numbers are passed.
+    let sent = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0)
+    };
+    checked(sent).map(drop)
+}
+
+/// Leaves the calling process with a cgroup namespace of its own, rooted where it is now.
+#[expect(unsafe_code, reason = "unshare is unsafe for descriptor tables, which stay shared here")]
+pub(crate) fn unshare_cgroup_namespace() -> Result<()> {
+    // SAFETY: the descriptor table is not unshared.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
+}
+
+/// Runs another program in this process; returns only if it cannot.
+///
+/// **Contract:** both lists end with a null pointer and every other one points to a C string.
+#[expect(unsafe_code, reason = "execve takes lists of pointers")]
+pub(crate) fn execute(path: &CStr, args: &[*const c_char], env: &[*const c_char]) -> Errno {
+    debug_assert!(args.last().is_some_and(|p| p.is_null()) && env.last().is_some_and(|p| p.is_null()));
+    // SAFETY: by the contract above.
+    unsafe { libc::execve(path.as_ptr(), args.as_ptr(), env.as_ptr()) };
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
+}
+
+/// Ends this process, a copy of another that has more to do, without a word and without running anything.
+#[expect(unsafe_code, reason = "_exit has no safe wrapper")]
+pub(crate) fn exit() -> ! {
+    // SAFETY: nothing of this process is used after.
+    unsafe { libc::_exit(1) }
+}
+
+fn checked(result: c_long) -> Result<c_long> {
+    match result {
+        -1 => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
+        value => Ok(value),
+    }
+}

@@ -1,0 +1,84 @@
+//! Control groups that hold what they are told to.
+
+use std::fs;
+use std::path::PathBuf;
+
+use rnet_runtime_glue::spec::Limits;
+
+use crate::lab::{Lab, chain, eventually};
+
+/// Fills a shell variable until something gives.
+const HOG: &str = "x=0123456789abcdef; while :; do x=$x$x; done";
+
+#[test]
+fn a_container_over_its_memory_is_killed_and_says_so() {
+    let lab = Lab::new();
+    let (exit, _) = lab.ran_with(HOG, |spec| spec.limits.memory = Some(32 << 20));
+    assert_eq!((exit.code, exit.signal, exit.oom), (137, Some(9), true));
+    let (exit, _) = lab.ran_with("kill -9 $$; sleep 0.1; exit 1", |spec| {
+        spec.limits.memory = Some(32 << 20);
+    });
+    assert!(!exit.oom);
+}
+
+#[test]
+fn a_container_has_no_more_processes_than_it_may() {
+    let lab = Lab::new();
+    let (exit, output) = lab.ran_with(
+        "for i in $(seq 30); do sleep 5 & done 2>&1; echo never",
+        |spec| spec.limits.pids = Some(8),
+    );
+    assert!(output.contains("can't fork") && !output.contains("never"), "{output}");
+    assert_eq!(exit.code, 2);
+}
+
+#[test]
+fn half_a_cpu_is_written_where_the_kernel_reads_it() {
+    let lab = Lab::new();
+    let id = lab.id();
+    let mut spec = lab.spec(&id, "while :; do :; done");
+    spec.limits = Limits { nano_cpus: Some(500_000_000), memory: Some(64 << 20), ..Limits::default() };
+    lab.runtime.create(&id, &spec).map_err(chain).unwrap();
+    lab.runtime.start(&id).unwrap();
+    let group = |controller: &str| -> Option<PathBuf> {
+        let roots = ["/sys/fs/cgroup".to_owned(), format!("/sys/fs/cgroup/{controller}")];
+        let path = |root| PathBuf::from(root).join(&lab.cgroup).join(id.to_string());
+        roots.into_iter().map(path).find(|path| path.exists())
+    };
+    let read = |file: &str| fs::read_to_string(group("cpu").unwrap().join(file));
+    let quota = read("cpu.max").unwrap_or_else(|_| {
+        format!("{} {}", read("cpu.cfs_quota_us").unwrap().trim(), read("cpu.cfs_period_us").unwrap())
+    });
+    assert_eq!(quota, "50000 100000\n");
+    eventually("it is throttled", || {
+        let stat = read("cpu.stat").unwrap();
+        let times = stat.lines().find_map(|line| line.strip_prefix("nr_throttled ")).unwrap();
+        (times != "0").then_some(())
+    });
+    let usage = lab.runtime.usage(&id).unwrap();
+    assert_eq!(usage.pids, Some(1));
+    assert!((1 << 12..64 << 20).contains(&usage.memory.unwrap()), "{usage:?}");
+}
+
+#[test]
+fn programs_added_to_a_container_are_held_by_its_limits() {
+    let lab = Lab::new();
+    let id = lab.id();
+    let mut spec = lab.spec(&id, "sleep 100");
+    spec.limits.memory = Some(32 << 20);
+    lab.runtime.create(&id, &spec).map_err(chain).unwrap();
+    lab.runtime.start(&id).unwrap();
+    assert_eq!(lab.exec(&id, &["sh", "-c", HOG]).0, 137);
+    let (_, output) = lab.exec(&id, &["cat", "/proc/self/cgroup"]);
+    assert!(output.lines().all(|line| line.ends_with(":/")), "{output}");
+}
+
+#[test]
+fn swap_alone_is_refused() {
+    let lab = Lab::new();
+    let id = lab.id();
+    let mut spec = lab.spec(&id, "true");
+    spec.limits.memory_swap = Some(1 << 30);
+    let error = lab.runtime.create(&id, &spec).map_err(chain).unwrap_err();
+    assert!(error.contains("needs one of memory"), "{error}");
+}
