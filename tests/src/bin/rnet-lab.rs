@@ -1,0 +1,17 @@
+//! What a lab is made by: a program with a single thread, as entering namespaces demands.
+
+use anyhow::{Context, Result, bail};
+use rnet_tests::world;
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let role = arguments
+        .next()
+        .context("rnet-lab is started by a Lab, not by hand")?;
+    match role.as_str() {
+        "keeper" => world::keeper(&arguments.next().context("which control group?")?),
+        "host" => world::host(),
+        "outside" => world::outside(),
+        role => bail!("a lab has no role {role}"),
+    }
+}
