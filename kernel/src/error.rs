@@ -1,6 +1,289 @@
 //! What can go wrong between rnet and the kernel.
 
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use rnet_model::{Cidr, IfName, Place, Protocol, Resource, SandboxId};
+
+use crate::Refusal;
+
 /// An operation that failed, with its object.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KernelError {}
+pub enum KernelError {
+    /// No socket to netfilter could be opened.
+    #[error("cannot open a netfilter socket: CAP_NET_ADMIN and a kernel with nf_tables are needed")]
+    OpenNetfilter {
+        /// The kernel's answer.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// The kernel refused a change of the packet filter, so nothing of its transaction was done.
+    #[error("nftables refused to {operation} (table {table})")]
+    Nftables {
+        /// The operation that was refused.
+        operation: String,
+        /// The table it was about.
+        table: &'static str,
+        /// The kernel's answer.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A port cannot be published to an address of another family.
+    #[error("cannot publish {socket} to {target}: both must be IPv4 or both IPv6")]
+    PublishAcrossFamilies {
+        /// The host's side.
+        socket: rnet_model::HostSocket,
+        /// The sandbox's side.
+        target: std::net::SocketAddr,
+    },
+
+    /// No socket to rtnetlink could be opened.
+    #[error("cannot open a socket to the kernel's network")]
+    OpenRtnetlink {
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A resource could not be made, or brought to the wanted state.
+    #[error("the kernel refused: {resource}")]
+    Ensure {
+        /// The resource; its text is the `ip` command that would make it.
+        resource: Box<Resource>,
+        /// The kernel's answer.
+        #[source]
+        source: Refusal,
+    },
+
+    /// A resource could not be removed.
+    #[error("the kernel refused to undo: {resource}")]
+    Remove {
+        /// The resource; its text is the `ip` command that made it.
+        resource: Box<Resource>,
+        /// The kernel's answer.
+        #[source]
+        source: Refusal,
+    },
+
+    /// A link that nobody recorded could not be removed.
+    #[error("the kernel refused to remove interface {name}")]
+    RemoveLink {
+        /// Its name.
+        name: IfName,
+        /// The kernel's answer.
+        #[source]
+        source: Refusal,
+    },
+
+    /// A link of somebody else has the wanted name.
+    #[error(
+        "interface {name} is in the way: it was not made by rnet; rename or delete it, or choose another name"
+    )]
+    Foreign {
+        /// Its name.
+        name: IfName,
+    },
+
+    /// A link in a sandbox has the wanted name.
+    #[error(
+        "the container has an interface {name} already: rename or delete it, or choose another name"
+    )]
+    NameTaken {
+        /// The sandbox.
+        sandbox: SandboxId,
+        /// The name.
+        name: IfName,
+    },
+
+    /// A route of somebody else leads to the wanted destination.
+    #[error(
+        "a route to {destination} is in the way: it was not made by rnet; delete it, or choose another subnet"
+    )]
+    ForeignRoute {
+        /// Where it leads to.
+        destination: Cidr,
+    },
+
+    /// A link that is needed is not there.
+    #[error("there is no interface {name}{}", inside(.place))]
+    NoLink {
+        /// Where it was looked for.
+        place: Place,
+        /// Its name.
+        name: IfName,
+    },
+
+    /// A sandbox has no network namespace, or has it no more.
+    #[error("sandbox {} has no network namespace", .sandbox.short())]
+    NoSandbox {
+        /// The sandbox.
+        sandbox: SandboxId,
+    },
+
+    /// What exists could not be listed.
+    #[error("cannot list the {what} of the host")]
+    List {
+        /// What was to be listed.
+        what: &'static str,
+        /// The kernel's answer.
+        #[source]
+        source: Refusal,
+    },
+
+    /// The directory of the pins could not be made.
+    #[error("cannot make directory {}: choose another run directory", .path.display())]
+    MakeDirectory {
+        /// Its path.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// No network namespace could be made.
+    #[error("cannot make a network namespace for sandbox {}: CAP_SYS_ADMIN is needed, and room below user.max_net_namespaces", .sandbox.short())]
+    MakeNamespace {
+        /// The sandbox it was for.
+        sandbox: SandboxId,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A network namespace could not be pinned.
+    #[error("cannot pin a network namespace at {}", .path.display())]
+    PinNamespace {
+        /// The pin.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A pin could not be removed.
+    #[error("cannot remove the pinned network namespace {}", .path.display())]
+    UnpinNamespace {
+        /// The pin.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A pin could not be opened.
+    #[error("cannot open the network namespace {}", .path.display())]
+    OpenNamespace {
+        /// The pin, or the daemon's own.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// The pins could not be listed.
+    #[error("cannot list the pinned network namespaces in {}", .path.display())]
+    ListPins {
+        /// Their directory.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A thread could not go into a sandbox.
+    #[error("cannot enter the network namespace of sandbox {}", .sandbox.short())]
+    EnterNamespace {
+        /// The sandbox.
+        sandbox: SandboxId,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A thread could not come back from a sandbox.
+    #[error("cannot go back to the host's network namespace")]
+    GoHome {
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// No thread could be started.
+    #[error("cannot start a thread")]
+    StartThread {
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A kernel variable could not be set.
+    #[error("cannot set sysctl {key} to {value}{}", inside(.place))]
+    SetSysctl {
+        /// Where.
+        place: Place,
+        /// The path below /proc/sys.
+        key: String,
+        /// The wanted value.
+        value: String,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A port of the host could not be reserved; in Docker's words.
+    #[error("failed to bind host port {address}/{protocol}: {}", hindrance(.source))]
+    BindPort {
+        /// The transport protocol.
+        protocol: Protocol,
+        /// The host's address and port.
+        address: SocketAddr,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// The sockets of a sandbox's resolver could not be opened.
+    #[error("cannot open the resolver's sockets in sandbox {}", .sandbox.short())]
+    OpenResolver {
+        /// The sandbox.
+        sandbox: SandboxId,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A socket could not be opened.
+    #[error("cannot open a socket towards {peer}{}", inside(.place))]
+    OpenSocket {
+        /// Where it was to be.
+        place: Place,
+        /// What it was for.
+        peer: SocketAddr,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Where something is, if it is not on the host.
+fn inside(place: &Place) -> String {
+    match place {
+        Place::Host => String::new(),
+        Place::Sandbox(sandbox) => format!(" in sandbox {}", sandbox.short()),
+    }
+}
+
+/// What keeps a port from being bound, and what can be done.
+fn hindrance(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "address already in use",
+        io::ErrorKind::AddrNotAvailable => "the host does not have this address",
+        io::ErrorKind::PermissionDenied => "permission denied: CAP_NET_BIND_SERVICE is needed",
+        io::ErrorKind::Unsupported => "the kernel does not know this protocol",
+        _ => "the kernel refused",
+    }
+}

@@ -1,9 +1,41 @@
 //! The hands of rnet: the only crate that talks to the kernel's network.
 //!
-//! It knows resources and a firewall policy; it does not know networks or endpoints.
+//! It knows resources and a firewall policy; it does not know networks or endpoints. Its rooms:
+//!
+//! ```text
+//! contract    what the daemon may ask: Kernel, Firewall, Host
+//! netlink     Kernel and Host on this machine
+//!   ensure      making resources exist       batch    those that take one message each
+//!   remove      making them cease to exist   reaper   deleting links off the caller's path
+//!   host        facts, routes, sockets       ports    ports of the host, held
+//!   traveller   threads in sandboxes         pins     what keeps sandboxes alive
+//!   rtnl        the conversation with rtnetlink
+//!   mark        what tells rnet's objects from those of others
+//! firewall    Firewall on this machine
+//!   nft         nftables over netlink
+//! fake        all three in memory, for tests
+//! ```
 
+mod batch;
 mod contract;
+mod ensure;
 mod error;
+mod facts;
+mod firewall;
+mod host;
+mod mark;
+mod netlink;
+mod nft;
+mod pins;
+mod ports;
+mod reaper;
+mod remove;
+mod rtnl;
+mod traveller;
 
 pub use contract::{Firewall, Host, Kernel, Owned, PortReservation, ResolverSockets, SocketKind};
 pub use error::KernelError;
+pub use firewall::Nftables;
+pub use netlink::Netlink;
+pub use pins::pin_path;
+pub use rtnl::Refusal;

@@ -1,0 +1,197 @@
+//! Making resources exist.
+
+use std::os::fd::AsFd;
+use std::path::{Component, Path};
+use std::{fs, io};
+
+use netlink_packet_route::link::InfoKind;
+use rnet_model::{Bridge, IfName, Object, Place, Resource, Veth, VethPeer};
+
+use crate::batch;
+use crate::error::KernelError;
+use crate::mark::Mark;
+use crate::netlink::Netlink;
+use crate::rtnl::{Link, Refusal, Rtnetlink, request};
+use crate::traveller::Traveller;
+
+/// A name can be held by a link that is being deleted, and by a pair that is another than the wanted one.
+const TRIES: usize = 3;
+
+/// Makes resources exist, in the order they are given.
+pub(crate) struct Builder<'a, 'b> {
+    kernel: &'a Netlink,
+    traveller: &'a mut Traveller<'b>,
+}
+
+/// What became of a link that holds the wanted name.
+enum Holder {
+    /// It is the wanted one, brought to the wanted state.
+    Adopted,
+    /// It is gone, or on its way out.
+    Doomed,
+}
+
+impl<'a, 'b> Builder<'a, 'b> {
+    pub(crate) const fn new(kernel: &'a Netlink, traveller: &'a mut Traveller<'b>) -> Self {
+        Self { kernel, traveller }
+    }
+
+    /// Stops at the first failure.
+    pub(crate) fn ensure_all(&mut self, resources: &[Resource]) -> Result<(), KernelError> {
+        for group in resources.chunk_by(batch::shared) {
+            let resource = &group[0];
+            match &resource.object {
+                Object::Namespace(sandbox) => self.traveller.found(*sandbox)?,
+                Object::Bridge(bridge) => self.ensure_bridge(resource, bridge)?,
+                Object::Veth(veth) => self.ensure_veth(resource, veth)?,
+                Object::Sysctl { key, value } => self.set_sysctl(resource.place, key, value)?,
+                Object::Up(_) | Object::Address { .. } | Object::Route { .. } => {
+                    self.ensure_batch(resource.place, group)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ensure_bridge(&mut self, resource: &Resource, bridge: &Bridge) -> Result<(), KernelError> {
+        let make = |this: &mut Self| {
+            let made = this.kernel.host().request(request::make_bridge(bridge));
+            made.map_err(|source| refused(resource, source))
+        };
+        let adopt = |this: &mut Self| {
+            let mut host = this.kernel.host();
+            let Some(link) = holder(&mut host, resource, &bridge.name, &InfoKind::Bridge)? else {
+                return Ok(Holder::Doomed);
+            };
+            let set = host.request(request::set_bridge(link.index, bridge));
+            set.map_err(|source| refused(resource, source))?;
+            Ok(Holder::Adopted)
+        };
+        self.ensure_link(make, adopt)
+    }
+
+    fn ensure_veth(&mut self, resource: &Resource, veth: &Veth) -> Result<(), KernelError> {
+        self.ensure_link(
+            |this| this.make_veth(resource, veth),
+            |this| this.adopt_veth(resource, veth),
+        )
+    }
+
+    /// Makes a link or adopts the one that has its name, which is waited for where it is on its way out.
+    fn ensure_link(
+        &mut self,
+        make: impl Fn(&mut Self) -> Result<(), KernelError>,
+        adopt: impl Fn(&mut Self) -> Result<Holder, KernelError>,
+    ) -> Result<(), KernelError> {
+        for _ in 1..TRIES {
+            match make(self) {
+                Err(KernelError::Ensure { source, .. }) if source.errno() == libc::EEXIST => {}
+                outcome => return outcome,
+            }
+            match adopt(self)? {
+                Holder::Adopted => return Ok(()),
+                Holder::Doomed => self.kernel.reaper.wait(),
+            }
+        }
+        make(self)
+    }
+
+    fn make_veth(&mut self, resource: &Resource, veth: &Veth) -> Result<(), KernelError> {
+        let failed = |source| refused(resource, source);
+        let sandbox = self.traveller.enter(veth.peer.sandbox)?;
+        let mut host = self.kernel.host();
+        let bridge = batch::index(&host, resource, &veth.bridge)?;
+        let make = request::make_veth(veth, bridge, sandbox.namespace.as_fd());
+        host.request(make).map_err(failed)?;
+        if veth.isolated {
+            let port = batch::index(&host, resource, &veth.name)?;
+            host.request(request::isolate(port, true)).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn adopt_veth(&mut self, resource: &Resource, veth: &Veth) -> Result<Holder, KernelError> {
+        let failed = |source| refused(resource, source);
+        let VethPeer {
+            sandbox: id, name, ..
+        } = &veth.peer;
+        let sandbox = self.traveller.enter(*id)?;
+        let mut host = self.kernel.host();
+        let link = holder(&mut host, resource, &veth.name, &InfoKind::Veth)?;
+        let peer = sandbox.rtnetlink.link(name).map_err(failed)?;
+        match (link, peer) {
+            (Some(link), Some(peer)) if link.is_paired_with(&peer) => {
+                let bridge = batch::index(&host, resource, &veth.bridge)?;
+                host.request(request::set_port(link.index, veth, bridge))
+                    .map_err(failed)?;
+                host.request(request::isolate(link.index, veth.isolated))
+                    .map_err(failed)?;
+                let set_peer = request::set_peer(peer.index, veth);
+                sandbox.rtnetlink.request(set_peer).map_err(failed)?;
+                Ok(Holder::Adopted)
+            }
+            // its other end is in another sandbox, or has another name
+            (Some(link), _) => {
+                host.request(request::doom(link.index)).map_err(failed)?;
+                Ok(Holder::Doomed)
+            }
+            (None, Some(peer)) if peer.mark == Mark::Foreign => Err(KernelError::NameTaken {
+                sandbox: *id,
+                name: name.clone(),
+            }),
+            // the other end of a pair that was removed just now
+            (None, _) => Ok(Holder::Doomed),
+        }
+    }
+
+    fn ensure_batch(&mut self, place: Place, group: &[Resource]) -> Result<(), KernelError> {
+        match place {
+            Place::Host => batch::ensure(&mut self.kernel.host(), group),
+            Place::Sandbox(id) => batch::ensure(&mut self.traveller.enter(id)?.rtnetlink, group),
+        }
+    }
+
+    /// The variables of /proc/sys/net are those of the thread that looks them up (net/sysctl_net.c).
+    fn set_sysctl(&mut self, place: Place, key: &str, value: &str) -> Result<(), KernelError> {
+        self.traveller.go(place)?;
+        let key_path = Path::new(key);
+        let set = if key_path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+        {
+            fs::write(Path::new("/proc/sys").join(key_path), value)
+        } else {
+            Err(io::ErrorKind::InvalidInput.into())
+        };
+        set.map_err(|source| KernelError::SetSysctl {
+            place,
+            key: key.to_owned(),
+            value: value.to_owned(),
+            source,
+        })
+    }
+}
+
+pub(crate) fn refused(resource: &Resource, source: Refusal) -> KernelError {
+    KernelError::Ensure {
+        resource: Box::new(resource.clone()),
+        source,
+    }
+}
+
+/// The link that holds a name; none if it is on its way out or gone, an error if it is not rnet's or of another kind.
+fn holder(
+    host: &mut Rtnetlink,
+    resource: &Resource,
+    name: &IfName,
+    kind: &InfoKind,
+) -> Result<Option<Link>, KernelError> {
+    let link = host
+        .link(name)
+        .map_err(|source| refused(resource, source))?;
+    match link {
+        Some(link) if link.mark == Mark::Own && link.kind.as_ref() == Some(kind) => Ok(Some(link)),
+        Some(link) if link.mark != Mark::Doomed => Err(KernelError::Foreign { name: name.clone() }),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,88 @@
+//! The host: what it is like, and sockets on it and in its sandboxes.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+
+use rnet_model::{Cidr, HostFacts, Place, Protocol, SandboxId};
+
+use crate::contract::{Host, PortReservation, ResolverSockets, SocketKind};
+use crate::error::KernelError;
+use crate::netlink::Netlink;
+use crate::{facts, nft, ports};
+
+/// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
+const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
+
+impl Host for Netlink {
+    fn facts(&self) -> Result<HostFacts, KernelError> {
+        let facts = facts::facts(&mut self.host());
+        facts.map_err(|source| KernelError::List {
+            what: "default routes",
+            source,
+        })
+    }
+
+    fn routes(&self) -> Result<Vec<Cidr>, KernelError> {
+        let destinations = facts::destinations(&mut self.host());
+        destinations.map_err(|source| KernelError::List {
+            what: "routes",
+            source,
+        })
+    }
+
+    fn reserve_port(
+        &self,
+        protocol: Protocol,
+        address: SocketAddr,
+    ) -> Result<PortReservation, KernelError> {
+        ports::reserve(protocol, address).map_err(|source| KernelError::BindPort {
+            protocol,
+            address,
+            source,
+        })
+    }
+
+    fn resolver_sockets(&self, sandbox: SandboxId) -> Result<ResolverSockets, KernelError> {
+        self.away(|traveller| {
+            traveller.go(Place::Sandbox(sandbox))?;
+            let failed = |source| KernelError::OpenResolver { sandbox, source };
+            let sockets = listen().map_err(failed)?;
+            let udp_port = sockets.udp.local_addr().map_err(failed)?.port();
+            let tcp_port = sockets.tcp.local_addr().map_err(failed)?.port();
+            nft::redirect_resolver(&nft::open()?, udp_port, tcp_port)?;
+            Ok(sockets)
+        })?
+    }
+
+    fn socket(
+        &self,
+        place: Place,
+        peer: SocketAddr,
+        kind: SocketKind,
+    ) -> Result<OwnedFd, KernelError> {
+        let open = || {
+            ports::unconnected(peer, kind).map_err(|source| KernelError::OpenSocket {
+                place,
+                peer,
+                source,
+            })
+        };
+        match place {
+            Place::Host => open(),
+            Place::Sandbox(_) => self.away(|traveller| {
+                traveller.go(place)?;
+                open()
+            })?,
+        }
+    }
+}
+
+/// The resolver's sockets in the calling thread's namespace.
+fn listen() -> io::Result<ResolverSockets> {
+    let udp = UdpSocket::bind((RESOLVER, 0))?;
+    let tcp = TcpListener::bind((RESOLVER, 0))?;
+    udp.set_nonblocking(true)?;
+    tcp.set_nonblocking(true)?;
+    Ok(ResolverSockets { udp, tcp })
+}

@@ -1,0 +1,20 @@
+//! A synchronous conversation with rtnetlink: links, addresses and routes of one network namespace.
+//!
+//! ```text
+//! Resource ── request ──▶ [Request] ── Rtnetlink::send ──▶ one datagram ──▶ the refusals, each with its position
+//! ```
+//! Messages are made with rtnetlink's builders. Its async handles are not used: rtnetlink works a request off inside
+//! `sendto`, so that nothing is ever waited for, and several requests share one system call.
+
+mod index;
+mod link;
+mod refusal;
+pub(crate) mod request;
+mod route;
+mod socket;
+
+pub(crate) use link::Link;
+pub use refusal::Refusal;
+pub(crate) use request::Request;
+pub(crate) use route::Route;
+pub(crate) use socket::{Refused, Rtnetlink};

@@ -1,0 +1,10 @@
+//! `Netlink` against the real kernel: each test in network and mount namespaces of its own.
+
+mod attach;
+mod foreign;
+mod host;
+mod lab;
+mod leftovers;
+mod many;
+mod remove;
+mod sandbox;
