@@ -102,7 +102,9 @@ impl<'de> Deserialize<'de> for Capabilities {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::<String>::deserialize(deserializer)?
             .iter()
-            .try_fold(Self::default(), |set, name| Ok(set.union(Self::named(name)?)))
+            .try_fold(Self::default(), |set, name| {
+                Ok(set.union(Self::named(name)?))
+            })
             .map_err(|e: UnknownCapability| serde::de::Error::custom(e))
     }
 }

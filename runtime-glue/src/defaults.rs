@@ -2,8 +2,8 @@
 
 use rustix::thread::CapabilitySet;
 
-use crate::spec::{Mount, MountSource};
 use crate::Capabilities;
+use crate::spec::{Mount, MountSource};
 
 /// The capabilities of a container that is given or denied none.
 pub const CAPABILITIES: Capabilities = Capabilities::of(
@@ -40,8 +40,13 @@ pub const MASKED_PATHS: &[&str] = &[
 ];
 
 /// Parts of /proc that configure the host.
-pub const READONLY_PATHS: &[&str] =
-    &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+pub const READONLY_PATHS: &[&str] = &[
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
 
 /// Where a command is looked up when the environment does not say.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -59,7 +64,11 @@ pub fn capabilities() -> Capabilities {
 
 /// The mounts every container has, in order.
 pub fn mounts() -> Vec<Mount> {
-    let shm = MountSource::Tmpfs { size: Some(SHM_SIZE), mode: 0o1777, exec: false };
+    let shm = MountSource::Tmpfs {
+        size: Some(SHM_SIZE),
+        mode: 0o1777,
+        exec: false,
+    };
     [
         ("/proc", MountSource::Processes, false),
         ("/dev", MountSource::Devices, false),
@@ -69,6 +78,10 @@ pub fn mounts() -> Vec<Mount> {
         ("/sys", MountSource::Kernel, true),
         ("/sys/fs/cgroup", MountSource::Cgroups, true),
     ]
-    .map(|(target, source, readonly)| Mount { target: target.to_owned(), source, readonly })
+    .map(|(target, source, readonly)| Mount {
+        target: target.to_owned(),
+        source,
+        readonly,
+    })
     .into()
 }

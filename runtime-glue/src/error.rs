@@ -168,13 +168,20 @@ impl RuntimeError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::File { operation, path, source }
+        move |source| Self::File {
+            operation,
+            path,
+            source,
+        }
     }
 
     /// For `map_err`: the step that failed.
     pub(crate) fn step<E: Into<io::Error>>(step: impl Into<String>) -> impl FnOnce(E) -> Self {
         let step = step.into();
-        move |source| Self::Step { step, source: source.into() }
+        move |source| Self::Step {
+            step,
+            source: source.into(),
+        }
     }
 
     /// The error and its causes on one line.

@@ -87,7 +87,10 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Runtim
         other => other.map_err(RuntimeError::file("read", path))?,
     };
     let parsed = serde_json::from_slice(&text);
-    parsed.map(Some).map_err(|source| RuntimeError::Parse { path: path.to_owned(), source })
+    parsed.map(Some).map_err(|source| RuntimeError::Parse {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Writes a record so that whoever reads sees all of it or what was there before.
@@ -109,7 +112,10 @@ mod tests {
     fn a_process_is_known_by_more_than_its_number() {
         let ours = ProcessId::of(std::process::id()).unwrap();
         assert!(ours.descriptor().is_some());
-        let earlier = ProcessId { start: ours.start - 1, ..ours };
+        let earlier = ProcessId {
+            start: ours.start - 1,
+            ..ours
+        };
         assert!(earlier.descriptor().is_none());
     }
 
@@ -128,8 +134,13 @@ mod tests {
         };
         write(&path, &exit).unwrap();
         assert_eq!(read::<Exit>(&path).unwrap(), Some(exit));
-        let more = fs::read_to_string(&path).unwrap().replacen('{', "{\"more\":1,", 1);
+        let more = fs::read_to_string(&path)
+            .unwrap()
+            .replacen('{', "{\"more\":1,", 1);
         fs::write(&path, more).unwrap();
-        assert!(matches!(read::<Exit>(&path), Err(RuntimeError::Parse { .. })));
+        assert!(matches!(
+            read::<Exit>(&path),
+            Err(RuntimeError::Parse { .. })
+        ));
     }
 }

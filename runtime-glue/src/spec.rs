@@ -59,13 +59,18 @@ impl Spec {
         let reason = match (limits.memory, limits.memory_swap) {
             (None, Some(_)) => "a limit of memory and swap needs one of memory".to_owned(),
             (Some(memory), Some(both)) if both < memory => {
-                format!("memory and swap together, {both} bytes, are less than memory, {memory} bytes")
+                format!(
+                    "memory and swap together, {both} bytes, are less than memory, {memory} bytes"
+                )
             }
             _ if limits.nano_cpus.is_some_and(|nano| nano < LEAST_NANO_CPUS) => {
                 "a limit of cpus must be at least 0.01".to_owned()
             }
             _ if self.hostname.len() > LONGEST_HOSTNAME => {
-                format!("the host name {:?} has more than {LONGEST_HOSTNAME} bytes", self.hostname)
+                format!(
+                    "the host name {:?} has more than {LONGEST_HOSTNAME} bytes",
+                    self.hostname
+                )
             }
             _ => return Ok(()),
         };

@@ -14,10 +14,7 @@ const CLONE_INTO_CGROUP: u64 = 1 << 33;
 /// Which side of a clone the caller is on.
 pub(crate) enum Clone {
     /// The one that called, with the new process.
-    Parent {
-        pid: Pid,
-        pidfd: OwnedFd,
-    },
+    Parent { pid: Pid, pidfd: OwnedFd },
     /// The new one.
     Child,
 }
@@ -28,7 +25,11 @@ pub(crate) enum Clone {
 #[expect(unsafe_code, reason = "clone3 has no wrapper anywhere")]
 pub(crate) fn clone(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Clone> {
     let mut pidfd: RawFd = -1;
-    let into = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
+    let into = if cgroup.is_some() {
+        CLONE_INTO_CGROUP
+    } else {
+        0
+    };
     let args = libc::clone_args {
         flags: flags as u64 | libc::CLONE_PIDFD as u64 | into,
         pidfd: &raw mut pidfd as u64,
@@ -44,8 +45,11 @@ pub(crate) fn clone(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Clone>
     };
     // SAFETY: without CLONE_VM the child runs on a copy of all memory, as after fork(2); `args` and `pidfd` outlive
     // the call.
-    let pid = checked(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) })?;
-    let Some(pid) = Pid::from_raw(pid as i32) else { return Ok(Clone::Child) };
+    let pid =
+        checked(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) })?;
+    let Some(pid) = Pid::from_raw(pid as i32) else {
+        return Ok(Clone::Child);
+    };
     // SAFETY: the kernel has just made this descriptor for us.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Clone::Parent { pid, pidfd })
@@ -54,7 +58,10 @@ pub(crate) fn clone(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Clone>
 /// Splits off a copy of this process that goes on in its own session, whatever happens to the caller; true in the copy.
 ///
 /// **Contract:** as for [`clone`].
-#[expect(unsafe_code, reason = "fork is unsafe in a process with threads, which this is not")]
+#[expect(
+    unsafe_code,
+    reason = "fork is unsafe in a process with threads, which this is not"
+)]
 pub(crate) fn daemonize() -> Result<bool> {
     // SAFETY: this process has one thread.
     let pid = checked(c_long::from(unsafe { libc::fork() }))?;
@@ -81,13 +88,23 @@ pub(crate) fn set_mount_attributes(
     let (fd, path) = (mount.as_raw_fd(), c"".as_ptr());
     // SAFETY: `attr` and the empty path outlive the call.
     checked(unsafe {
-        libc::syscall(libc::SYS_mount_setattr, fd, path, flags, &raw const attr, size_of_val(&attr))
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            fd,
+            path,
+            flags,
+            &raw const attr,
+            size_of_val(&attr),
+        )
     })?;
     Ok(())
 }
 
 /// Closes every descriptor from 3 on, except those to `keep`.
-#[expect(unsafe_code, reason = "whoever owns a descriptor must not use it again")]
+#[expect(
+    unsafe_code,
+    reason = "whoever owns a descriptor must not use it again"
+)]
 pub(crate) fn close_all_but(mut keep: [Option<RawFd>; 2]) -> Result<()> {
     keep.sort_unstable();
     let mut first = 3;
@@ -103,11 +120,26 @@ pub(crate) fn close_all_but(mut keep: [Option<RawFd>; 2]) -> Result<()> {
 }
 
 /// Gives every signal its default disposition, and blocks none: what execve(2) would hand on otherwise.
-#[expect(unsafe_code, reason = "signal dispositions belong to the whole process")]
+#[expect(
+    unsafe_code,
+    reason = "signal dispositions belong to the whole process"
+)]
 pub(crate) fn reset_signals() {
+    // all zero is SIG_DFL without flags and mask; libc's own call refuses the signals it uses itself
+    let default = [0_u64; 4];
     for signal in 1..=64 {
-        // SAFETY: SIG_DFL is valid for every signal; KILL and STOP refuse it without harm.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        let no_old = std::ptr::null_mut::<u64>();
+        // SAFETY: `default` is as large as the kernel's struct sigaction of any machine with 64 bits; KILL and STOP
+        // refuse without harm.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                no_old,
+                size_of::<u64>(),
+            );
+        }
     }
     let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset initialises the set before it is read.
@@ -126,13 +158,22 @@ pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
     let no_info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: without information and flags, only numbers are passed.
     let sent = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0)
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            no_info,
+            0,
+        )
     };
     checked(sent).map(drop)
 }
 
 /// Leaves the calling process with a cgroup namespace of its own, rooted where it is now.
-#[expect(unsafe_code, reason = "unshare is unsafe for descriptor tables, which stay shared here")]
+#[expect(
+    unsafe_code,
+    reason = "unshare is unsafe for descriptor tables, which stay shared here"
+)]
 pub(crate) fn unshare_cgroup_namespace() -> Result<()> {
     // SAFETY: the descriptor table is not unshared.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
@@ -143,7 +184,9 @@ pub(crate) fn unshare_cgroup_namespace() -> Result<()> {
 /// **Contract:** both lists end with a null pointer and every other one points to a C string.
 #[expect(unsafe_code, reason = "execve takes lists of pointers")]
 pub(crate) fn execute(path: &CStr, args: &[*const c_char], env: &[*const c_char]) -> Errno {
-    debug_assert!(args.last().is_some_and(|p| p.is_null()) && env.last().is_some_and(|p| p.is_null()));
+    debug_assert!(
+        args.last().is_some_and(|p| p.is_null()) && env.last().is_some_and(|p| p.is_null())
+    );
     // SAFETY: by the contract above.
     unsafe { libc::execve(path.as_ptr(), args.as_ptr(), env.as_ptr()) };
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)

@@ -25,7 +25,10 @@ pub(crate) fn resolve(root: BorrowedFd<'_>, process: &Process) -> Result<Identit
         None => (process.user.as_str(), None),
     };
     let user = if user.is_empty() { "0" } else { user };
-    let entry = passwd.lines().filter_map(Account::parse).find(|a| a.is(user));
+    let entry = passwd
+        .lines()
+        .filter_map(Account::parse)
+        .find(|a| a.is(user));
     let (uid, gid, home, member) = match (&entry, user.parse()) {
         (Some(account), _) => (account.uid, account.gid, account.home, Some(account.name)),
         (None, Ok(uid)) => (uid, 0, "/", None),
@@ -35,7 +38,10 @@ pub(crate) fn resolve(root: BorrowedFd<'_>, process: &Process) -> Result<Identit
     let gid = match (group_name, member) {
         (Some(name), _) => find_group(&group, name)?,
         (None, Some(member)) => {
-            let joined = group.lines().filter_map(Group::parse).filter(|g| g.has(member));
+            let joined = group
+                .lines()
+                .filter_map(Group::parse)
+                .filter(|g| g.has(member));
             groups.extend(joined.map(|g| g.gid));
             gid
         }
@@ -62,7 +68,12 @@ impl<'a> Account<'a> {
         let (name, _password) = (fields.next()?, fields.next()?);
         let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let home = fields.nth(1).filter(|home| !home.is_empty()).unwrap_or("/");
-        Some(Self { name, uid, gid, home })
+        Some(Self {
+            name,
+            uid,
+            gid,
+            home,
+        })
     }
 
     fn is(&self, user: &str) -> bool {
@@ -81,7 +92,11 @@ impl<'a> Group<'a> {
         let mut fields = line.split(':');
         let (name, _password) = (fields.next()?, fields.next()?);
         let gid = fields.next()?.parse().ok()?;
-        Some(Self { name, gid, members: fields.next().unwrap_or_default() })
+        Some(Self {
+            name,
+            gid,
+            members: fields.next().unwrap_or_default(),
+        })
     }
 
     fn has(&self, member: &str) -> bool {
@@ -99,7 +114,10 @@ fn find_group(file: &str, name: &str) -> Result<u32, RuntimeError> {
 }
 
 fn unknown(kind: AccountKind, name: &str) -> RuntimeError {
-    RuntimeError::UnknownUser { kind, name: name.to_owned() }
+    RuntimeError::UnknownUser {
+        kind,
+        name: name.to_owned(),
+    }
 }
 
 /// The text of a file in the container; empty if there is none or it is none we can trust to be one.
@@ -111,8 +129,9 @@ fn read(root: BorrowedFd<'_>, path: &'static str) -> Result<String, RuntimeError
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(String::new()),
         opened => opened.map_err(RuntimeError::step(format!("open {path} of the container")))?,
     };
-    let stat = rustix::fs::fstat(file.as_fd())
-        .map_err(RuntimeError::step(format!("look at {path} of the container")))?;
+    let stat = rustix::fs::fstat(file.as_fd()).map_err(RuntimeError::step(format!(
+        "look at {path} of the container"
+    )))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Ok(String::new());
     }
@@ -148,7 +167,12 @@ mod tests {
         let identity = resolve(directory.as_fd(), &process).map_err(|e| e.to_string())?;
         let groups = identity.groups().map(|g| g.as_raw()).collect();
         let home = identity.home().to_str().unwrap().to_owned();
-        Ok((identity.uid().as_raw(), identity.gid().as_raw(), groups, home))
+        Ok((
+            identity.uid().as_raw(),
+            identity.gid().as_raw(),
+            groups,
+            home,
+        ))
     }
 
     #[test]
@@ -157,8 +181,14 @@ mod tests {
         assert_eq!(resolved("", &[]), Ok((0, 0, vec![], home("/root"))));
         assert_eq!(resolved("web", &[]), Ok((33, 34, vec![50], home("/srv"))));
         assert_eq!(resolved("33", &[]), Ok((33, 34, vec![50], home("/srv"))));
-        assert_eq!(resolved("web:none", &["logs", "7"]), Ok((33, 60, vec![7, 50], home("/srv"))));
-        assert_eq!(resolved("1000:1001", &[]), Ok((1000, 1001, vec![], home("/"))));
+        assert_eq!(
+            resolved("web:none", &["logs", "7"]),
+            Ok((33, 60, vec![7, 50], home("/srv")))
+        );
+        assert_eq!(
+            resolved("1000:1001", &[]),
+            Ok((1000, 1001, vec![], home("/")))
+        );
     }
 
     #[test]

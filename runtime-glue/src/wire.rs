@@ -49,7 +49,11 @@ pub(crate) enum Request {
     /// Share its standard streams.
     Attach(AttachOptions),
     /// Tell a process's terminal its size; the first process's without a number.
-    Resize { process: Option<u32>, rows: u16, columns: u16 },
+    Resize {
+        process: Option<u32>,
+        rows: u16,
+        columns: u16,
+    },
 }
 
 /// Which of a container's streams to share.
@@ -101,7 +105,11 @@ impl Failure {
             Self::Command { message, code } => RuntimeError::Command { message, code },
             Self::InvalidSpec { reason } => RuntimeError::InvalidSpec { reason },
             Self::UnknownUser { kind, name } => RuntimeError::UnknownUser { kind, name },
-            Self::Other { message } => RuntimeError::Refused { operation, id, message },
+            Self::Other { message } => RuntimeError::Refused {
+                operation,
+                id,
+                message,
+            },
         }
     }
 }
@@ -113,7 +121,9 @@ impl From<RuntimeError> for Failure {
             RuntimeError::Command { message, code } => Self::Command { message, code },
             RuntimeError::InvalidSpec { reason } => Self::InvalidSpec { reason },
             RuntimeError::UnknownUser { kind, name } => Self::UnknownUser { kind, name },
-            other => Self::Other { message: other.chain() },
+            other => Self::Other {
+                message: other.chain(),
+            },
         }
     }
 }
@@ -146,7 +156,9 @@ pub(crate) fn send<T: Serialize>(
 ) -> io::Result<()> {
     let mut line = serde_json::to_vec(value)?;
     line.push(b'\n');
-    let Some(descriptor) = descriptor else { return socket.write_all(&line) };
+    let Some(descriptor) = descriptor else {
+        return socket.write_all(&line);
+    };
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     let descriptors = [descriptor];
@@ -193,7 +205,11 @@ fn through_descriptor<T>(
     use std::os::fd::AsRawFd;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = rustix::fs::open(directory, flags, Mode::empty())?;
-    with(&format!("/proc/self/fd/{}/{}", opened.as_raw_fd(), record::SOCKET))
+    with(&format!(
+        "/proc/self/fd/{}/{}",
+        opened.as_raw_fd(),
+        record::SOCKET
+    ))
 }
 
 #[cfg(test)]
@@ -208,9 +224,14 @@ mod tests {
         send(&one, &Reply::Exited { code: 3 }, None).unwrap();
         let (reply, descriptor) = receive::<Reply>(&two).unwrap();
         assert!(matches!(reply, Reply::Running { pid: 7 }));
-        UnixStream::from(descriptor.unwrap()).write_all(b"x").unwrap();
+        UnixStream::from(descriptor.unwrap())
+            .write_all(b"x")
+            .unwrap();
         other_end.read_exact(&mut [0]).unwrap();
-        assert!(matches!(receive::<Reply>(&two).unwrap(), (Reply::Exited { code: 3 }, None)));
+        assert!(matches!(
+            receive::<Reply>(&two).unwrap(),
+            (Reply::Exited { code: 3 }, None)
+        ));
         drop(one);
         let end = receive::<Reply>(&two).unwrap_err();
         assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);

@@ -44,7 +44,11 @@ impl Hierarchy {
 
     /// The names of its controllers, where the hierarchy is not mounted by the name of its only one.
     pub(super) fn aliases(&self) -> &[String] {
-        if self.version == Version::One && self.controllers.len() > 1 { &self.controllers } else { &[] }
+        if self.version == Version::One && self.controllers.len() > 1 {
+            &self.controllers
+        } else {
+            &[]
+        }
     }
 }
 
@@ -61,8 +65,11 @@ pub(super) fn mounted(mountinfo: &str) -> Vec<Hierarchy> {
     }
     for unified in found.iter_mut().filter(|h| h.version == Version::Two) {
         let listed = fs::read_to_string(unified.mount.join("cgroup.controllers"));
-        unified.controllers =
-            listed.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        unified.controllers = listed
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
     }
     found
 }
@@ -76,14 +83,22 @@ fn parse(line: &str) -> Option<Hierarchy> {
         "cgroup2" => Version::Two,
         _ => return None,
     };
-    let options = if version == Version::One { kind.nth(1)? } else { "" };
+    let options = if version == Version::One {
+        kind.nth(1)?
+    } else {
+        ""
+    };
     let controllers = options
         .split(',')
         .filter(|option| !option.is_empty() && !v1::MOUNT_OPTIONS.contains(option))
         .filter(|option| !option.starts_with("release_agent="))
         .map(str::to_owned)
         .collect();
-    Some(Hierarchy { mount, version, controllers })
+    Some(Hierarchy {
+        mount,
+        version,
+        controllers,
+    })
 }
 
 #[cfg(test)]

@@ -69,12 +69,16 @@ impl Cgroup {
     pub(crate) fn at(path: &str) -> Result<Self, RuntimeError> {
         let clean = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !clean {
-            let reason = format!("{path:?} is no path of a control group: use names with / between them");
+            let reason =
+                format!("{path:?} is no path of a control group: use names with / between them");
             return Err(RuntimeError::InvalidSpec { reason });
         }
         let file = "/proc/self/mountinfo";
         let mounts = fs::read_to_string(file).map_err(RuntimeError::file("read", file))?;
-        Ok(Self { path: path.to_owned(), hierarchies: hierarchy::mounted(&mounts) })
+        Ok(Self {
+            path: path.to_owned(),
+            hierarchies: hierarchy::mounted(&mounts),
+        })
     }
 
     /// Creates the group everywhere and sets its limits.
@@ -84,30 +88,40 @@ impl Cgroup {
             patiently(ErrorKind::NotFound, || hierarchy.create(&self.path))
                 .map_err(RuntimeError::file("create the control group", directory))?;
         }
-        Controller::ALL.into_iter().try_for_each(|controller| self.limit(controller, limits))
+        Controller::ALL
+            .into_iter()
+            .try_for_each(|controller| self.limit(controller, limits))
     }
 
     /// Files to write `0` to, each of which takes the writing thread into one hierarchy of version 1.
     ///
     /// Moving a single thread spares the kernel's lock over all of fork, which `cgroup.procs` takes.
     pub(crate) fn doors(&self) -> Result<Vec<(PathBuf, OwnedFd)>, RuntimeError> {
-        let v1 = self.directories().filter(|(hierarchy, _)| hierarchy.version == Version::One);
+        let v1 = self
+            .directories()
+            .filter(|(hierarchy, _)| hierarchy.version == Version::One);
         v1.map(|(_, directory)| {
             let path = directory.join("tasks");
             let file = fs::OpenOptions::new().write(true).open(&path);
-            Ok((path.clone(), file.map_err(RuntimeError::file("open", path))?.into()))
+            Ok((
+                path.clone(),
+                file.map_err(RuntimeError::file("open", path))?.into(),
+            ))
         })
         .collect()
     }
 
     /// The directory of version 2, which clone3(2) takes a child into.
     pub(crate) fn directory(&self) -> Result<Option<OwnedFd>, RuntimeError> {
-        let Some((_, directory)) = self.directories().find(|(h, _)| h.version == Version::Two) else {
+        let Some((_, directory)) = self.directories().find(|(h, _)| h.version == Version::Two)
+        else {
             return Ok(None);
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(&directory, flags, Mode::empty());
-        Ok(Some(opened.map_err(|e| RuntimeError::file("open", directory)(e.into()))?))
+        Ok(Some(opened.map_err(|e| {
+            RuntimeError::file("open", directory)(e.into())
+        })?))
     }
 
     /// What a container is shown below /sys/fs/cgroup: for each hierarchy its name there, none if it is all there
@@ -125,7 +139,11 @@ impl Cgroup {
         let number = |controller: Controller, v1: &str, v2: &str| {
             let (version, directory) = self.place_of(controller)?;
             let file = if version == Version::One { v1 } else { v2 };
-            fs::read_to_string(directory.join(file)).ok()?.trim().parse().ok()
+            fs::read_to_string(directory.join(file))
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
         };
         Usage {
             memory: number(Controller::Memory, v1::MEMORY_USAGE, v2::MEMORY_USAGE),
@@ -137,9 +155,15 @@ impl Cgroup {
     pub(crate) fn ran_out_of_memory(&self) -> bool {
         let count = || {
             let (version, directory) = self.place_of(Controller::Memory)?;
-            let file = if version == Version::One { v1::OOM_EVENTS } else { v2::OOM_EVENTS };
+            let file = if version == Version::One {
+                v1::OOM_EVENTS
+            } else {
+                v2::OOM_EVENTS
+            };
             let events = fs::read_to_string(directory.join(file)).ok()?;
-            let line = events.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+            let line = events
+                .lines()
+                .find_map(|line| line.strip_prefix("oom_kill "))?;
             line.trim().parse::<u64>().ok()
         };
         count().is_some_and(|kills| kills > 0)
@@ -154,7 +178,9 @@ impl Cgroup {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(RuntimeError::StillAlive { cgroup: self.path.clone() });
+                return Err(RuntimeError::StillAlive {
+                    cgroup: self.path.clone(),
+                });
             }
             let at_once = self.directories().any(|(hierarchy, directory)| {
                 hierarchy.version == Version::Two
@@ -176,8 +202,13 @@ impl Cgroup {
         for (hierarchy, directory) in self.directories() {
             // a process that has ended still counts for a moment
             let removed = patiently(ErrorKind::ResourceBusy, || remove_tree(&directory));
-            result = result.and(removed.map_err(RuntimeError::file("remove the control group", &directory)));
-            for parent in directory.ancestors().skip(1).take_while(|p| *p != hierarchy.mount) {
+            result = result
+                .and(removed.map_err(RuntimeError::file("remove the control group", &directory)));
+            for parent in directory
+                .ancestors()
+                .skip(1)
+                .take_while(|p| *p != hierarchy.mount)
+            {
                 if fs::remove_dir(parent).is_err() {
                     break;
                 }
@@ -187,7 +218,9 @@ impl Cgroup {
     }
 
     fn directories(&self) -> impl Iterator<Item = (&Hierarchy, PathBuf)> {
-        self.hierarchies.iter().map(|hierarchy| (hierarchy, hierarchy.mount.join(&self.path)))
+        self.hierarchies
+            .iter()
+            .map(|hierarchy| (hierarchy, hierarchy.mount.join(&self.path)))
     }
 
     fn place_of(&self, controller: Controller) -> Option<(Version, PathBuf)> {
@@ -207,9 +240,11 @@ impl Cgroup {
                 limit: setting.limit,
                 controller: controller.name(),
             };
-            let Some((_, directory)) = &place else { return Err(missing) };
+            let Some((_, directory)) = &place else {
+                return Err(missing);
+            };
             let file = directory.join(setting.file);
-            match fs::write(&file, setting.value.to_string()) {
+            match fs::write(&file, &setting.value) {
                 Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing),
                 other => other.map_err(RuntimeError::file("set the limit", file))?,
             }
@@ -222,7 +257,11 @@ impl Cgroup {
         let mut pids: Vec<i32> = self
             .directories()
             .filter_map(|(_, directory)| read(directory))
-            .flat_map(|text| text.lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+            .flat_map(|text| {
+                text.lines()
+                    .filter_map(|pid| pid.parse().ok())
+                    .collect::<Vec<_>>()
+            })
             .collect();
         pids.sort_unstable();
         pids.dedup();

@@ -13,20 +13,27 @@ pub(super) const KILL: &str = "cgroup.kill";
 
 /// What to write where.
 pub(super) fn settings(controller: Controller, limits: &Limits) -> Vec<Setting> {
-    let setting = |limit, file, value: Option<String>| {
-        value.map(|value| Setting { file, value, limit })
-    };
-    let swap = limits.memory_swap.map(|both| both.saturating_sub(limits.memory.unwrap_or(0)));
+    let setting =
+        |limit, file, value: Option<String>| value.map(|value| Setting { file, value, limit });
+    let swap = limits
+        .memory_swap
+        .map(|both| both.saturating_sub(limits.memory.unwrap_or(0)));
     let all = match controller {
         Controller::Memory => vec![
             setting("memory", "memory.max", limits.memory.map(|n| n.to_string())),
             setting("swap space", "memory.swap.max", swap.map(|n| n.to_string())),
         ],
         Controller::Cpu => {
-            let quota = limits.nano_cpus.map(|nano| format!("{} {PERIOD_US}", quota_us(nano)));
+            let quota = limits
+                .nano_cpus
+                .map(|nano| format!("{} {PERIOD_US}", quota_us(nano)));
             vec![setting("cpus", "cpu.max", quota)]
         }
-        Controller::Pids => vec![setting("pids", "pids.max", limits.pids.map(|n| n.to_string()))],
+        Controller::Pids => vec![setting(
+            "pids",
+            "pids.max",
+            limits.pids.map(|n| n.to_string()),
+        )],
     };
     all.into_iter().flatten().collect()
 }
@@ -37,7 +44,10 @@ pub(super) fn settings(controller: Controller, limits: &Limits) -> Vec<Setting> 
 /// them, and only there.
 pub(super) fn enable(directory: &Path, controllers: &[String]) {
     for controller in controllers {
-        let _ = fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}"));
+        let _ = fs::write(
+            directory.join("cgroup.subtree_control"),
+            format!("+{controller}"),
+        );
     }
 }
 
@@ -47,7 +57,11 @@ mod tests {
 
     #[test]
     fn swap_is_what_memory_leaves_of_both() {
-        let limits = Limits { memory: Some(64), memory_swap: Some(96), ..Limits::default() };
+        let limits = Limits {
+            memory: Some(64),
+            memory_swap: Some(96),
+            ..Limits::default()
+        };
         let written = settings(Controller::Memory, &limits);
         let pairs: Vec<_> = written.iter().map(|s| (s.file, s.value.as_str())).collect();
         assert_eq!(pairs, [("memory.max", "64"), ("memory.swap.max", "32")]);
@@ -55,7 +69,10 @@ mod tests {
 
     #[test]
     fn half_a_cpu_is_half_of_every_period() {
-        let limits = Limits { nano_cpus: Some(500_000_000), ..Limits::default() };
+        let limits = Limits {
+            nano_cpus: Some(500_000_000),
+            ..Limits::default()
+        };
         assert_eq!(settings(Controller::Cpu, &limits)[0].value, "50000 100000");
     }
 }

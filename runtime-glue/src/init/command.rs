@@ -30,28 +30,47 @@ impl Command {
     /// Refuses an empty command and texts with a NUL in them.
     pub(crate) fn new(process: &Process) -> Result<Self, RuntimeError> {
         let invalid = |reason: String| RuntimeError::InvalidSpec { reason };
-        let name = process.args.first().ok_or_else(|| invalid("no command specified".to_owned()))?;
+        let name = process
+            .args
+            .first()
+            .ok_or_else(|| invalid("no command specified".to_owned()))?;
         let c_string = |text: &str| {
             CString::new(text).map_err(|_| invalid(format!("{text:?} contains a NUL character")))
         };
         let c_strings = |texts: &[String]| {
-            texts.iter().map(|text| c_string(text)).collect::<Result<Vec<_>, _>>()
+            texts
+                .iter()
+                .map(|text| c_string(text))
+                .collect::<Result<Vec<_>, _>>()
         };
         let (args, env) = (c_strings(&process.args)?, c_strings(&process.env)?);
-        let path = process.env.iter().find_map(|variable| variable.strip_prefix("PATH="));
+        let path = process
+            .env
+            .iter()
+            .find_map(|variable| variable.strip_prefix("PATH="));
         let candidates = if name.contains('/') {
             vec![c_string(name)?]
         } else {
-            let directories = path.unwrap_or(defaults::PATH).split(':').filter(|_| !name.is_empty());
+            let directories = path
+                .unwrap_or(defaults::PATH)
+                .split(':')
+                .filter(|_| !name.is_empty());
             // an empty directory in a path stands for the current one (execvp(3))
             directories
                 .map(|d| c_string(&format!("{}/{name}", if d.is_empty() { "." } else { d })))
                 .collect::<Result<_, _>>()?
         };
-        let lacks_home = !process.env.iter().any(|variable| variable.starts_with("HOME="));
+        let lacks_home = !process
+            .env
+            .iter()
+            .any(|variable| variable.starts_with("HOME="));
         let pointers = |texts: &[CString], nulls| {
             let nulls = std::iter::repeat_n(std::ptr::null(), nulls);
-            texts.iter().map(|text| text.as_ptr()).chain(nulls).collect::<Vec<_>>()
+            texts
+                .iter()
+                .map(|text| text.as_ptr())
+                .chain(nulls)
+                .collect::<Vec<_>>()
         };
         Ok(Self {
             name: name.clone(),
@@ -97,7 +116,10 @@ pub(super) fn failure(command: &str, errno: Errno) -> RuntimeError {
         Errno::NOEXEC => ("exec format error".to_owned(), 126),
         other => (std::io::Error::from(other).to_string().to_lowercase(), 126),
     };
-    RuntimeError::Command { message: format!("exec: {command:?}: {reason}"), code }
+    RuntimeError::Command {
+        message: format!("exec: {command:?}: {reason}"),
+        code,
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +141,10 @@ mod tests {
     #[test]
     fn a_name_is_looked_up_and_a_path_is_taken_as_it_is() {
         let found = |args: &[&str]| command(args, &["PATH=/a::/b"]).unwrap().candidates;
-        assert_eq!(found(&["ls"]), [c"/a/ls".into(), c"./ls".into(), CString::from(c"/b/ls")]);
+        assert_eq!(
+            found(&["ls"]),
+            [c"/a/ls".into(), c"./ls".into(), CString::from(c"/b/ls")]
+        );
         assert_eq!(found(&["./ls"]), [CString::from(c"./ls")]);
         assert_eq!(found(&[""]), Vec::<CString>::new());
     }

@@ -25,9 +25,18 @@ pub(crate) struct Prepared {
 
 /// Plans the process that `spec` describes, in `cgroup`, which exists; the root file system is mounted over the
 /// directory `place`, which only the process sees.
-pub(crate) fn prepare(spec: &Spec, cgroup: &Cgroup, place: &Path) -> Result<Prepared, RuntimeError> {
+pub(crate) fn prepare(
+    spec: &Spec,
+    cgroup: &Cgroup,
+    place: &Path,
+) -> Result<Prepared, RuntimeError> {
     let mut steps = vec![Step::DieWithMonitor];
-    steps.extend(cgroup.doors()?.into_iter().map(|(path, door)| Step::JoinCgroup(path, door)));
+    steps.extend(
+        cgroup
+            .doors()?
+            .into_iter()
+            .map(|(path, door)| Step::JoinCgroup(path, door)),
+    );
     steps.push(Step::HideCgroups);
     if let Network::Namespace(path) = &spec.network {
         let pinned = File::open(path).map_err(RuntimeError::file("open", path))?;
@@ -36,7 +45,10 @@ pub(crate) fn prepare(spec: &Spec, cgroup: &Cgroup, place: &Path) -> Result<Prep
     steps.push(Step::LeaveHostAlone);
     steps.push(overlay(&spec.rootfs, place)?);
 
-    let has_terminals = spec.mounts.iter().any(|m| m.source == MountSource::Pseudoterminals);
+    let has_terminals = spec
+        .mounts
+        .iter()
+        .any(|m| m.source == MountSource::Pseudoterminals);
     let terminals = has_terminals.then(Terminals::new).transpose()?;
     for mount in &spec.mounts {
         steps.extend(mount_steps(mount, cgroup, terminals.as_ref())?);
@@ -65,7 +77,9 @@ pub(crate) fn prepare(spec: &Spec, cgroup: &Cgroup, place: &Path) -> Result<Prep
         Step::CloseRest { but: None },
         Step::AwaitIdentity,
         Step::WorkingDirectory(working_directory()?),
-        Step::OwnStreams { stdin: spec.open_stdin || spec.process.tty },
+        Step::OwnStreams {
+            stdin: spec.open_stdin || spec.process.tty,
+        },
         Step::Restrict(Privileges::new(spec.capabilities, spec.no_new_privileges)?),
         Step::DieWithMonitor,
         Step::ResetSignals,
@@ -74,8 +88,17 @@ pub(crate) fn prepare(spec: &Spec, cgroup: &Cgroup, place: &Path) -> Result<Prep
     let namespaces =
         libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC;
     let cgroup = cgroup.directory()?;
-    let plan = Plan { steps, identity: Identity::ROOT, namespaces, cgroup };
-    Ok(Prepared { plan, ends, terminals })
+    let plan = Plan {
+        steps,
+        identity: Identity::ROOT,
+        namespaces,
+        cgroup,
+    };
+    Ok(Prepared {
+        plan,
+        ends,
+        terminals,
+    })
 }
 
 fn overlay(rootfs: &Rootfs, place: &Path) -> Result<Step, RuntimeError> {
@@ -84,13 +107,17 @@ fn overlay(rootfs: &Rootfs, place: &Path) -> Result<Step, RuntimeError> {
         return Err(RuntimeError::InvalidSpec { reason });
     }
     let lower = rootfs.lower.len() as i32;
-    let numbers = (OVERLAY_BASE..).take(rootfs.lower.len()).map(|n| n.to_string());
+    let numbers = (OVERLAY_BASE..)
+        .take(rootfs.lower.len())
+        .map(|n| n.to_string());
     let (upper, work) = (OVERLAY_BASE + lower, OVERLAY_BASE + lower + 1);
     let layers = numbers.collect::<Vec<_>>().join(":");
     let options = format!("lowerdir={layers},upperdir={upper},workdir={work}");
     let directories = rootfs.lower.iter().chain([&rootfs.upper, &rootfs.work]);
     Ok(Step::Overlay {
-        directories: directories.map(|path| host_path(path)).collect::<Result<_, _>>()?,
+        directories: directories
+            .map(|path| host_path(path))
+            .collect::<Result<_, _>>()?,
         options: CString::new(options).map_err(RuntimeError::step("name the layers"))?,
         place: host_path(place)?,
     })
@@ -109,26 +136,42 @@ fn mount_steps(
     let target = Target::new(&mount.target)?;
     let plain = |kind, options, attributes, target| {
         let attributes = attributes | readonly;
-        Ok(vec![Step::FileSystem { kind, options, attributes, target }])
+        Ok(vec![Step::FileSystem {
+            kind,
+            options,
+            attributes,
+            target,
+        }])
     };
     match &mount.source {
         MountSource::Processes => plain(c"proc", Vec::new(), sealed(), target),
         MountSource::Kernel => plain(c"sysfs", Vec::new(), sealed(), target),
         MountSource::MessageQueues => plain(c"mqueue", Vec::new(), sealed(), target),
         MountSource::Tmpfs { size, mode, exec } => {
-            let text = |text: String| CString::new(text).map_err(RuntimeError::step("name an option"));
+            let text =
+                |text: String| CString::new(text).map_err(RuntimeError::step("name an option"));
             let mut options = vec![(c"mode", Some(text(format!("{mode:o}"))?))];
             if let Some(size) = size {
                 options.push((c"size", Some(text(size.to_string())?)));
             }
-            let attributes =
-                if *exec { sealed().difference(MountAttrFlags::MOUNT_ATTR_NOEXEC) } else { sealed() };
+            let attributes = if *exec {
+                sealed().difference(MountAttrFlags::MOUNT_ATTR_NOEXEC)
+            } else {
+                sealed()
+            };
             plain(c"tmpfs", options, attributes, target)
         }
         MountSource::Devices => devices::steps(&mount.target),
         MountSource::Pseudoterminals => {
             let tree = terminals.map(Terminals::tree).transpose()?;
-            Ok(tree.map(|tree| Step::Attach { what: "devpts".to_owned(), tree, target }).into_iter().collect())
+            Ok(tree
+                .map(|tree| Step::Attach {
+                    what: "devpts".to_owned(),
+                    tree,
+                    target,
+                })
+                .into_iter()
+                .collect())
         }
         MountSource::Cgroups => cgroup_steps(mount, cgroup),
         MountSource::Bind(source) => {
@@ -144,16 +187,27 @@ fn cgroup_steps(mount: &Mount, cgroup: &Cgroup) -> Result<Vec<Step>, RuntimeErro
     let readonly = MountAttrFlags::MOUNT_ATTR_RDONLY;
     let mut within = Vec::new();
     for (name, directory, aliases) in cgroup.views() {
-        let attributes = if mount.readonly { sealed() | readonly } else { sealed() };
+        let attributes = if mount.readonly {
+            sealed() | readonly
+        } else {
+            sealed()
+        };
         let Some(name) = name else {
-            return Ok(vec![bind(&directory, attributes, Target::new(&mount.target)?)?]);
+            return Ok(vec![bind(
+                &directory,
+                attributes,
+                Target::new(&mount.target)?,
+            )?]);
         };
         let target = Target::new(&format!("{}/{name}", mount.target))?;
         within.push(bind(&directory, attributes, target)?);
         for alias in aliases {
             let target = Target::new(&format!("{}/{alias}", mount.target))?;
             let destination = CString::new(name).map_err(RuntimeError::step("name a hierarchy"))?;
-            within.push(Step::Link { target, destination });
+            within.push(Step::Link {
+                target,
+                destination,
+            });
         }
     }
     let mut steps = vec![Step::FileSystem {
@@ -178,7 +232,9 @@ fn bind(source: &Path, attributes: MountAttrFlags, target: Target) -> Result<Ste
 }
 
 fn host_path(path: &Path) -> Result<CString, RuntimeError> {
-    let invalid = |why| RuntimeError::InvalidSpec { reason: format!("{path:?} {why}") };
+    let invalid = |why| RuntimeError::InvalidSpec {
+        reason: format!("{path:?} {why}"),
+    };
     if !path.is_absolute() {
         return Err(invalid("is no absolute path of the host"));
     }

@@ -45,11 +45,13 @@ pub(super) fn steps(directory: &str) -> Result<Vec<Step>, RuntimeError> {
     }];
     for (name, major, minor) in DEVICES {
         let what = format!("/dev/{name}");
-        let tree = CString::new(what.as_str()).map_err(io::Error::from).and_then(|path| {
-            let tree = mounts::tree(&path, false)?;
-            mounts::is_device(tree.as_fd(), major, minor)?;
-            Ok(tree)
-        });
+        let tree = CString::new(what.as_str())
+            .map_err(io::Error::from)
+            .and_then(|path| {
+                let tree = mounts::tree(&path, false)?;
+                mounts::is_device(tree.as_fd(), major, minor)?;
+                Ok(tree)
+            });
         let failed = RuntimeError::step(format!("take the device {what} of the host"));
         let tree = tree.map_err(failed)?;
         let target = Target::new(&format!("{directory}/{name}"))?;
@@ -58,7 +60,10 @@ pub(super) fn steps(directory: &str) -> Result<Vec<Step>, RuntimeError> {
     for (name, destination) in LINKS {
         let target = Target::new(&format!("{directory}/{name}"))?;
         let destination = CString::new(destination).map_err(RuntimeError::step("name a link"))?;
-        steps.push(Step::Link { target, destination });
+        steps.push(Step::Link {
+            target,
+            destination,
+        });
     }
     Ok(steps)
 }

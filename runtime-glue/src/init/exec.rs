@@ -26,19 +26,36 @@ pub(crate) fn prepare(
     }
     let (child_ends, ends) = streams(exec.open_stdin, terminals.filter(|_| process.tty))?;
     let mut steps = vec![Step::DieWithMonitor];
-    steps.extend(cgroup.doors()?.into_iter().map(|(path, door)| Step::JoinCgroup(path, door)));
+    steps.extend(
+        cgroup
+            .doors()?
+            .into_iter()
+            .map(|(path, door)| Step::JoinCgroup(path, door)),
+    );
     steps.extend([
         Step::TakeStreams(child_ends),
         // nothing of the host may be open in a process that the container can see
-        Step::CloseRest { but: Some(first.as_raw_fd()) },
+        Step::CloseRest {
+            but: Some(first.as_raw_fd()),
+        },
         Step::JoinContainer(first),
         Step::CloseRest { but: None },
         Step::WorkingDirectory(Target::new(&process.cwd)?),
-        Step::OwnStreams { stdin: exec.open_stdin || process.tty },
+        Step::OwnStreams {
+            stdin: exec.open_stdin || process.tty,
+        },
         Step::Restrict(Privileges::new(spec.capabilities, spec.no_new_privileges)?),
         Step::DieWithMonitor,
         Step::ResetSignals,
         Step::Execute(Command::new(process)?),
     ]);
-    Ok((Plan { steps, identity, namespaces: 0, cgroup: cgroup.directory()? }, ends))
+    Ok((
+        Plan {
+            steps,
+            identity,
+            namespaces: 0,
+            cgroup: cgroup.directory()?,
+        },
+        ends,
+    ))
 }

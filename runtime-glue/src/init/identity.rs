@@ -25,15 +25,26 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Fails if there are more than 64 groups, or `home` is longer than 250 bytes.
-    pub(crate) fn new(uid: u32, gid: u32, groups: &[u32], home: &str) -> Result<Self, RuntimeError> {
-        let too_much = |what: &str| RuntimeError::InvalidSpec { reason: what.to_owned() };
+    pub(crate) fn new(
+        uid: u32,
+        gid: u32,
+        groups: &[u32],
+        home: &str,
+    ) -> Result<Self, RuntimeError> {
+        let too_much = |what: &str| RuntimeError::InvalidSpec {
+            reason: what.to_owned(),
+        };
         let mut identity = Self::ROOT;
         (identity.uid, identity.gid) = (uid, gid);
         identity.group_count = groups.len() as u32;
         let room = identity.groups.get_mut(..groups.len());
-        room.ok_or_else(|| too_much("a user has more than 64 groups"))?.copy_from_slice(groups);
+        room.ok_or_else(|| too_much("a user has more than 64 groups"))?
+            .copy_from_slice(groups);
         let home = format!("HOME={home}");
-        let room = identity.home.get_mut(..home.len()).filter(|_| home.len() < LONGEST_HOME);
+        let room = identity
+            .home
+            .get_mut(..home.len())
+            .filter(|_| home.len() < LONGEST_HOME);
         room.ok_or_else(|| too_much("a home directory's name is longer than 250 bytes"))?
             .copy_from_slice(home.as_bytes());
         Ok(identity)
@@ -57,7 +68,9 @@ impl Identity {
     }
 
     pub(crate) fn groups(&self) -> impl ExactSizeIterator<Item = Gid> {
-        self.groups[..(self.group_count as usize).min(MOST_GROUPS)].iter().map(|g| Gid::from_raw(*g))
+        self.groups[..(self.group_count as usize).min(MOST_GROUPS)]
+            .iter()
+            .map(|g| Gid::from_raw(*g))
     }
 
     /// `HOME=directory`.
@@ -68,7 +81,9 @@ impl Identity {
     pub(crate) fn to_wire(self) -> [u8; WIRE_SIZE] {
         let mut wire = [0; WIRE_SIZE];
         let (words, home) = wire.split_at_mut(WIRE_SIZE - LONGEST_HOME);
-        let values = [self.uid, self.gid, self.group_count].into_iter().chain(self.groups);
+        let values = [self.uid, self.gid, self.group_count]
+            .into_iter()
+            .chain(self.groups);
         for (place, value) in words.chunks_exact_mut(4).zip(values) {
             place.copy_from_slice(&value.to_ne_bytes());
         }
@@ -81,11 +96,18 @@ impl Identity {
             let at = 4 * n;
             u32::from_ne_bytes([wire[at], wire[at + 1], wire[at + 2], wire[at + 3]])
         };
-        let mut identity = Self { uid: word(0), gid: word(1), group_count: word(2), ..Self::ROOT };
+        let mut identity = Self {
+            uid: word(0),
+            gid: word(1),
+            group_count: word(2),
+            ..Self::ROOT
+        };
         for (n, group) in identity.groups.iter_mut().enumerate() {
             *group = word(3 + n);
         }
-        identity.home.copy_from_slice(&wire[WIRE_SIZE - LONGEST_HOME..]);
+        identity
+            .home
+            .copy_from_slice(&wire[WIRE_SIZE - LONGEST_HOME..]);
         identity
     }
 }
@@ -100,7 +122,10 @@ mod tests {
         let got = Identity::from_wire(&sent.to_wire());
         assert_eq!(got.to_wire(), sent.to_wire());
         assert_eq!((got.uid().as_raw(), got.gid().as_raw()), (33, 34));
-        assert_eq!(got.groups().map(|g| g.as_raw()).collect::<Vec<_>>(), [50, 60]);
+        assert_eq!(
+            got.groups().map(|g| g.as_raw()).collect::<Vec<_>>(),
+            [50, 60]
+        );
         assert_eq!(got.home(), c"HOME=/srv");
     }
 

@@ -17,8 +17,8 @@ mod exec;
 mod identity;
 mod mounts;
 mod security;
-mod step;
 mod stdio;
+mod step;
 mod target;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -33,8 +33,8 @@ pub(crate) use command::Command;
 pub(crate) use container::{Prepared, prepare};
 pub(crate) use exec::prepare as prepare_exec;
 pub(crate) use identity::Identity;
-pub(crate) use stdio::{MonitorEnds, Terminals};
 use stdio::streams;
+pub(crate) use stdio::{MonitorEnds, Terminals};
 pub(crate) use step::Step;
 pub(crate) use target::Target;
 
@@ -82,7 +82,12 @@ impl Plan {
             sys::Clone::Child => self.run(&theirs),
             sys::Clone::Parent { pid, pidfd } => {
                 let steps = self.steps.iter().map(Step::to_string).collect();
-                Ok(Child { pid, pidfd, channel: ours, steps })
+                Ok(Child {
+                    pid,
+                    pidfd,
+                    channel: ours,
+                    steps,
+                })
             }
         }
     }
@@ -91,7 +96,11 @@ impl Plan {
         // a panic must not unwind into the monitor's code, of which this is a copy
         let _ = catch_unwind(AssertUnwindSafe(|| {
             let (root, identity) = (None, self.identity);
-            let mut context = Context { root, identity, channel: channel.as_fd() };
+            let mut context = Context {
+                root,
+                identity,
+                channel: channel.as_fd(),
+            };
             for (n, step) in (0..).zip(&mut self.steps) {
                 if let Err(errno) = step.run(&mut context) {
                     let _ = context.say(n, errno.raw_os_error() as u32);
@@ -137,7 +146,12 @@ impl Child {
         })
         .map_err(RuntimeError::step("hear from a new process"))?;
         let word = |at: usize| {
-            u32::from_ne_bytes([message[at], message[at + 1], message[at + 2], message[at + 3]])
+            u32::from_ne_bytes([
+                message[at],
+                message[at + 1],
+                message[at + 2],
+                message[at + 3],
+            ])
         };
         Ok((length == message.len()).then(|| (word(0), word(4))))
     }
@@ -147,7 +161,10 @@ impl Child {
         let step = self.steps.get(step as usize).cloned().unwrap_or_default();
         match step.strip_prefix(command::STEP) {
             Some(command) => command::failure(command, errno),
-            None => RuntimeError::Step { step, source: errno.into() },
+            None => RuntimeError::Step {
+                step,
+                source: errno.into(),
+            },
         }
     }
 
@@ -201,7 +218,17 @@ impl Context<'_> {
         let kill = Some(rustix::process::Signal::KILL);
         rustix::process::set_parent_process_death_signal(kill)?;
         let mut channel = [PollFd::new(&self.channel, PollFlags::empty())];
-        poll(&mut channel, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
-        if channel[0].revents().contains(PollFlags::HUP) { Err(Errno::PIPE) } else { Ok(()) }
+        poll(
+            &mut channel,
+            Some(&Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            }),
+        )?;
+        if channel[0].revents().contains(PollFlags::HUP) {
+            Err(Errno::PIPE)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -41,7 +41,11 @@ pub(super) fn file_system(
 /// A copy of what is mounted at a path of ours, and below it if `recursive`.
 pub(super) fn tree(path: &CStr, recursive: bool) -> Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let below = if recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() };
+    let below = if recursive {
+        OpenTreeFlags::AT_RECURSIVE
+    } else {
+        OpenTreeFlags::empty()
+    };
     rustix::mount::open_tree(CWD, path, flags | below)
 }
 
@@ -54,7 +58,11 @@ pub(super) fn attach(tree: BorrowedFd<'_>, at: BorrowedFd<'_>) -> Result<()> {
 
 /// Mounts a tree on `target`, which becomes what the tree's root is: a directory or a file.
 pub(super) fn attach_at(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &Target) -> Result<()> {
-    let at = if is_directory(tree)? { target.directory(root)? } else { target.file(root)? };
+    let at = if is_directory(tree)? {
+        target.directory(root)?
+    } else {
+        target.file(root)?
+    };
     // the kernel would say EINVAL, which says nothing
     match (is_directory(tree)?, is_directory(at.as_fd())?) {
         (true, false) => Err(Errno::NOTDIR),
@@ -97,7 +105,11 @@ pub(super) fn mask(root: BorrowedFd<'_>, target: &Target) -> Result<()> {
     };
     let cover = if is_directory(at.as_fd())? {
         let empty = [(c"size", Some(c"0".to_owned()))];
-        file_system(c"tmpfs", &empty, sealed() | MountAttrFlags::MOUNT_ATTR_RDONLY)?
+        file_system(
+            c"tmpfs",
+            &empty,
+            sealed() | MountAttrFlags::MOUNT_ATTR_RDONLY,
+        )?
     } else {
         tree(c"/dev/null", false).and_then(|null| is_device(null.as_fd(), 1, 3).map(|()| null))?
     };

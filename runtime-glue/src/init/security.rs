@@ -25,7 +25,11 @@ impl Privileges {
             return Err(RuntimeError::InvalidSpec { reason });
         }
         let drop = available.difference(keep).each().collect();
-        Ok(Self { keep: keep.kernel_set(), drop, no_new })
+        Ok(Self {
+            keep: keep.kernel_set(),
+            drop,
+            no_new,
+        })
     }
 
     /// Takes `identity` and nothing but these privileges, in the order that capabilities(7) asks for.

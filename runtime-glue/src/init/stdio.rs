@@ -44,12 +44,16 @@ impl Terminals {
         ];
         let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
         let made = mounts::file_system(c"devpts", &options, attributes);
-        Ok(Self(made.map_err(RuntimeError::step("make pseudoterminals"))?))
+        Ok(Self(
+            made.map_err(RuntimeError::step("make pseudoterminals"))?,
+        ))
     }
 
     /// Its file system, to be mounted.
     pub(crate) fn tree(&self) -> std::result::Result<OwnedFd, RuntimeError> {
-        self.0.try_clone().map_err(RuntimeError::step("hold pseudoterminals"))
+        self.0
+            .try_clone()
+            .map_err(RuntimeError::step("hold pseudoterminals"))
     }
 
     fn open(&self) -> Result<(OwnedFd, OwnedFd)> {
@@ -108,7 +112,14 @@ fn terminal(terminals: &Terminals) -> Result<(ChildEnds, MonitorEnds)> {
         tty: true,
     };
     let (input, output) = (Some(copy(&monitor)?), monitor);
-    Ok((child, MonitorEnds { input, outputs: vec![(Stream::Stdout, output)], tty: true }))
+    Ok((
+        child,
+        MonitorEnds {
+            input,
+            outputs: vec![(Stream::Stdout, output)],
+            tty: true,
+        },
+    ))
 }
 
 fn pipes(open_stdin: bool) -> Result<(ChildEnds, MonitorEnds)> {
@@ -127,5 +138,17 @@ fn pipes(open_stdin: bool) -> Result<(ChildEnds, MonitorEnds)> {
         rustix::fs::fcntl_setfl(ours.as_fd(), flags | OFlags::NONBLOCK)?;
     }
     let outputs = vec![(Stream::Stdout, out), (Stream::Stderr, err)];
-    Ok((ChildEnds { stdin, stdout, stderr, tty: false }, MonitorEnds { input, outputs, tty: false }))
+    Ok((
+        ChildEnds {
+            stdin,
+            stdout,
+            stderr,
+            tty: false,
+        },
+        MonitorEnds {
+            input,
+            outputs,
+            tty: false,
+        },
+    ))
 }

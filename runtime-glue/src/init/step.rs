@@ -33,7 +33,11 @@ pub(crate) enum Step {
     /// Keeps mounts from reaching the host.
     LeaveHostAlone,
     /// Mounts the root file system over a directory.
-    Overlay { directories: Vec<CString>, options: CString, place: CString },
+    Overlay {
+        directories: Vec<CString>,
+        options: CString,
+        place: CString,
+    },
     /// Mounts a new file system.
     FileSystem {
         kind: &'static std::ffi::CStr,
@@ -42,9 +46,16 @@ pub(crate) enum Step {
         target: Target,
     },
     /// Mounts a tree that was had before.
-    Attach { what: String, tree: OwnedFd, target: Target },
+    Attach {
+        what: String,
+        tree: OwnedFd,
+        target: Target,
+    },
     /// Makes a symbolic link.
-    Link { target: Target, destination: CString },
+    Link {
+        target: Target,
+        destination: CString,
+    },
     /// Makes a directory.
     Directory(Target),
     /// Hides a path.
@@ -90,18 +101,30 @@ impl Step {
             ),
             Self::JoinContainer(pidfd) => join_container(pidfd),
             Self::LeaveHostAlone => mounts::leave_the_host_alone(),
-            Self::Overlay { directories, options, place } => {
+            Self::Overlay {
+                directories,
+                options,
+                place,
+            } => {
                 context.root = Some(mounts::overlay(directories, options, place)?);
                 Ok(())
             }
-            Self::FileSystem { kind, options, attributes, target } => {
+            Self::FileSystem {
+                kind,
+                options,
+                attributes,
+                target,
+            } => {
                 let tree = mounts::file_system(kind, options, *attributes)?;
                 mounts::attach_at(tree.as_fd(), context.root()?, target)
             }
             Self::Attach { tree, target, .. } => {
                 mounts::attach_at(tree.as_fd(), context.root()?, target)
             }
-            Self::Link { target, destination } => target.link(context.root()?, destination),
+            Self::Link {
+                target,
+                destination,
+            } => target.link(context.root()?, destination),
             Self::Directory(target) => target.directory(context.root()?).map(drop),
             Self::Mask(target) => mounts::mask(context.root()?, target),
             Self::Protect(target) => mounts::protect(context.root()?, target),
@@ -130,7 +153,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DieWithMonitor => write!(f, "bind a process to its monitor's life"),
-            Self::JoinCgroup(tasks, _) => write!(f, "join the control group of {}", tasks.display()),
+            Self::JoinCgroup(tasks, _) => {
+                write!(f, "join the control group of {}", tasks.display())
+            }
             Self::HideCgroups => write!(f, "make a cgroup namespace"),
             Self::JoinNetwork(path, _) => {
                 write!(f, "join the network namespace {}", path.display())
@@ -142,7 +167,10 @@ impl fmt::Display for Step {
                 write!(f, "mount {} on {target}", kind.to_string_lossy())
             }
             Self::Attach { what, target, .. } => write!(f, "mount {what} on {target}"),
-            Self::Link { target, destination } => {
+            Self::Link {
+                target,
+                destination,
+            } => {
                 write!(f, "link {target} to {}", destination.to_string_lossy())
             }
             Self::Directory(target) => write!(f, "make the directory {target}"),

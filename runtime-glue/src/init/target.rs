@@ -44,7 +44,10 @@ impl Target {
             let c_string = |text: &str| CString::new(text).map_err(|_| invalid());
             steps.push((c_string(&prefix)?, c_string(name)?));
         }
-        Ok(Self { path: path.to_owned(), steps })
+        Ok(Self {
+            path: path.to_owned(),
+            steps,
+        })
     }
 
     /// Opens what is there, as the container would find it below `root`.
@@ -62,7 +65,9 @@ impl Target {
 
     /// The directory, made with its parents if it does not exist.
     pub(crate) fn directory(&self, root: BorrowedFd<'_>) -> Result<OwnedFd> {
-        self.make(root, 0, &|parent, name| rustix::fs::mkdirat(parent, name, Mode::from(0o755)))
+        self.make(root, 0, &|parent, name| {
+            rustix::fs::mkdirat(parent, name, Mode::from(0o755))
+        })
     }
 
     /// The file, made empty and with its parents if it does not exist.
@@ -75,9 +80,13 @@ impl Target {
 
     /// A symbolic link to `destination`, with its parents, unless something is there.
     pub(crate) fn link(&self, root: BorrowedFd<'_>, destination: &CString) -> Result<()> {
-        let Some(((_, name), parents)) = self.steps.split_last() else { return Err(Errno::EXIST) };
+        let Some(((_, name), parents)) = self.steps.split_last() else {
+            return Err(Errno::EXIST);
+        };
         let parent = match parents.last() {
-            Some((path, _)) => open_below(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?,
+            Some((path, _)) => {
+                open_below(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?
+            }
             None => open_below(root, c".", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?,
         };
         match rustix::fs::symlinkat(destination, &parent, name) {
@@ -116,7 +125,9 @@ impl Target {
                         Err(errno) => return Err(errno),
                     }
                     match open_below(root, path, flags, Mode::empty()) {
-                        Err(Errno::NOENT) => return self.beyond(n, above)?.make(root, links + 1, leaf),
+                        Err(Errno::NOENT) => {
+                            return self.beyond(n, above)?.make(root, links + 1, leaf);
+                        }
                         found => found?,
                     }
                 }
@@ -137,7 +148,9 @@ impl Target {
             names.extend(path.to_str().map_err(|_| Errno::ILSEQ)?.split('/'));
             names.pop();
         }
-        let rest = self.steps[n + 1..].iter().map(|(_, name)| name.to_str().unwrap_or_default());
+        let rest = self.steps[n + 1..]
+            .iter()
+            .map(|(_, name)| name.to_str().unwrap_or_default());
         for name in link.split('/').chain(rest) {
             match name {
                 ".." => drop(names.pop()),
@@ -196,16 +209,31 @@ mod tests {
         let root = root(inside.path());
         let target = Target::new("/absolute/made").unwrap();
         target.directory(root.as_fd()).unwrap();
-        assert_eq!(Target::new("/upward").unwrap().find(root.as_fd()).unwrap_err(), Errno::NOENT);
+        assert_eq!(
+            Target::new("/upward")
+                .unwrap()
+                .find(root.as_fd())
+                .unwrap_err(),
+            Errno::NOENT
+        );
         assert!(fs::read_dir(outside.path()).unwrap().next().is_none());
-        assert!(inside.path().join(outside.path().strip_prefix("/").unwrap()).join("made").is_dir());
+        assert!(
+            inside
+                .path()
+                .join(outside.path().strip_prefix("/").unwrap())
+                .join("made")
+                .is_dir()
+        );
     }
 
     #[test]
     fn what_is_missing_on_the_way_is_made() {
         let inside = tempfile::tempdir().unwrap();
         let root = root(inside.path());
-        let directory = Target::new("/a//b/./c").unwrap().directory(root.as_fd()).unwrap();
+        let directory = Target::new("/a//b/./c")
+            .unwrap()
+            .directory(root.as_fd())
+            .unwrap();
         assert!(is_directory(directory.as_fd()).unwrap());
         let file = Target::new("/a/b/f").unwrap().file(root.as_fd()).unwrap();
         assert!(!is_directory(file.as_fd()).unwrap());
@@ -219,7 +247,10 @@ mod tests {
         symlink("../../run/resolve/conf", inside.path().join("etc/conf")).unwrap();
         symlink("/loop", inside.path().join("loop")).unwrap();
         let root = root(inside.path());
-        Target::new("/etc/conf").unwrap().file(root.as_fd()).unwrap();
+        Target::new("/etc/conf")
+            .unwrap()
+            .file(root.as_fd())
+            .unwrap();
         assert!(inside.path().join("run/resolve/conf").is_file());
         let endless = Target::new("/loop").unwrap().file(root.as_fd());
         assert_eq!(endless.unwrap_err(), Errno::LOOP);

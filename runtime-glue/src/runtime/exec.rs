@@ -6,9 +6,9 @@ use std::os::unix::net::UnixStream;
 use rnet_model::ContainerId;
 
 use super::Runtime;
+use crate::RuntimeError;
 use crate::spec::ExecSpec;
 use crate::wire::{self, AttachOptions, Reply, Request};
-use crate::RuntimeError;
 
 /// A program that was added to a container.
 #[derive(Debug)]
@@ -53,8 +53,13 @@ impl Runtime {
     ///
     /// The stream is as that of [`ExecStream`]. A client that does not take the output is cut off once it is a
     /// megabyte behind, for the container does not wait.
-    pub fn attach(&self, id: &ContainerId, options: AttachOptions) -> Result<UnixStream, RuntimeError> {
-        self.ask("attach to", id, &Request::Attach(options)).map(|(_, stream, _)| stream)
+    pub fn attach(
+        &self,
+        id: &ContainerId,
+        options: AttachOptions,
+    ) -> Result<UnixStream, RuntimeError> {
+        self.ask("attach to", id, &Request::Attach(options))
+            .map(|(_, stream, _)| stream)
     }
 }
 

@@ -53,7 +53,11 @@ impl Runtime {
     ///
     /// `root` is best on a tmpfs, for it describes processes: after a restart of the machine nothing of it is true.
     pub fn new(root: PathBuf, shim: PathBuf, cgroup_parent: String) -> Self {
-        Self { root, shim, cgroup_parent }
+        Self {
+            root,
+            shim,
+            cgroup_parent,
+        }
     }
 
     /// Creates a container up to the point where its program would run: its first process is in its namespaces, root
@@ -63,7 +67,8 @@ impl Runtime {
     pub fn create(&self, id: &ContainerId, spec: &Spec) -> Result<Created, RuntimeError> {
         let mut spec = spec.clone();
         spec.validate()?;
-        spec.cgroup.get_or_insert_with(|| self.default_cgroup(id));
+        // a path that is none would be in the way of removing it, too
+        Cgroup::at(spec.cgroup.get_or_insert_with(|| self.default_cgroup(id)))?;
         let directory = self.directory(id);
         let mut private = DirBuilder::new();
         private.mode(0o700);
@@ -74,8 +79,8 @@ impl Runtime {
             }
             other => other.map_err(RuntimeError::file("make", &directory))?,
         }
-        let created = record::write(&directory.join(record::SPEC), &spec)
-            .and_then(|()| self.run_shim(id));
+        let created =
+            record::write(&directory.join(record::SPEC), &spec).and_then(|()| self.run_shim(id));
         if created.is_err() {
             // the first error tells more than one of cleaning up after it
             let _ = self.remove(id);
@@ -108,7 +113,16 @@ impl Runtime {
         rows: u16,
         columns: u16,
     ) -> Result<(), RuntimeError> {
-        self.ask("resize", id, &Request::Resize { process, rows, columns }).map(drop)
+        self.ask(
+            "resize",
+            id,
+            &Request::Resize {
+                process,
+                rows,
+                columns,
+            },
+        )
+        .map(drop)
     }
 
     /// What a container's processes use now.
@@ -140,8 +154,13 @@ impl Runtime {
         };
         let mut ids = Vec::new();
         for entry in entries {
-            let name = entry.map_err(RuntimeError::file("list", &self.root))?.file_name();
-            ids.extend(name.to_str().and_then(|name| name.parse::<ContainerId>().ok()));
+            let name = entry
+                .map_err(RuntimeError::file("list", &self.root))?
+                .file_name();
+            ids.extend(
+                name.to_str()
+                    .and_then(|name| name.parse::<ContainerId>().ok()),
+            );
         }
         ids.sort_unstable();
         Ok(ids)
@@ -154,7 +173,9 @@ impl Runtime {
         let cgroup = self.cgroup(id)?;
         let killed = cgroup.kill();
         // without control groups it is the monitor's death that kills
-        let life = record::read::<Life>(&directory.join(record::LIFE)).ok().flatten();
+        let life = record::read::<Life>(&directory.join(record::LIFE))
+            .ok()
+            .flatten();
         if let Some(monitor) = life.and_then(|life| life.shim.descriptor())
             && !ends_within(&monitor, PATIENCE)
         {
@@ -177,7 +198,10 @@ impl Runtime {
             .mode(0o600)
             .open(&complaints)
             .map_err(RuntimeError::file("make", complaints))?;
-        let unrunnable = |source| RuntimeError::RunShim { path: self.shim.clone(), source };
+        let unrunnable = |source| RuntimeError::RunShim {
+            path: self.shim.clone(),
+            source,
+        };
         let mut shim = Command::new(&self.shim)
             .arg(&directory)
             .env_clear()
@@ -187,10 +211,16 @@ impl Runtime {
             .spawn()
             .map_err(unrunnable)?;
         let mut answer = String::new();
-        let heard = shim.stdout.take().map_or(Ok(0), |mut out| out.read_to_string(&mut answer));
+        let heard = shim
+            .stdout
+            .take()
+            .map_or(Ok(0), |mut out| out.read_to_string(&mut answer));
         shim.wait().and(heard).map_err(unrunnable)?;
         match serde_json::from_str(answer.lines().next().unwrap_or_default()) {
-            Ok(Reply::Created { shim, init }) => Ok(Created { shim_pid: shim, init_pid: init }),
+            Ok(Reply::Created { shim, init }) => Ok(Created {
+                shim_pid: shim,
+                init_pid: init,
+            }),
             Ok(Reply::Failed(failure)) => Err(failure.into_error("create", *id)),
             _ => Err(unrunnable(io::Error::other("it ended without a word"))),
         }
@@ -214,7 +244,11 @@ impl Runtime {
             Ok((Reply::Failed(failure), ..)) => Err(failure.into_error(operation, *id)),
             Ok(answer) => Ok(answer),
             Err(source) => match life.and_then(|life| life.shim.descriptor()) {
-                Some(_) => Err(RuntimeError::Unreachable { operation, id: *id, source }),
+                Some(_) => Err(RuntimeError::Unreachable {
+                    operation,
+                    id: *id,
+                    source,
+                }),
                 None => Err(RuntimeError::NotRunning { id: *id }),
             },
         }
@@ -231,7 +265,9 @@ impl Runtime {
 
     fn cgroup(&self, id: &ContainerId) -> Result<Cgroup, RuntimeError> {
         // a specification that is not whole must not keep a container from being removed
-        let spec = record::read::<Spec>(&self.directory(id).join(record::SPEC)).ok().flatten();
+        let spec = record::read::<Spec>(&self.directory(id).join(record::SPEC))
+            .ok()
+            .flatten();
         let path = spec.and_then(|spec| spec.cgroup);
         Cgroup::at(&path.unwrap_or_else(|| self.default_cgroup(id)))
     }

@@ -44,7 +44,10 @@ impl Runtime {
         }
         match life.filter(|life| life.shim.descriptor().is_some()) {
             Some(life) => Ok(match life.started {
-                Some(started) => ContainerState::Running { pid: life.init, started },
+                Some(started) => ContainerState::Running {
+                    pid: life.init,
+                    started,
+                },
                 None => ContainerState::Created { pid: life.init },
             }),
             // it may have written its record and gone since we looked for it

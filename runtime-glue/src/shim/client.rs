@@ -33,7 +33,13 @@ pub(super) enum Sent {
 impl Client {
     /// Takes over a connection, which must not block.
     pub(super) fn new(socket: UnixStream, options: AttachOptions) -> Self {
-        Self { socket, options, backlog: Vec::new(), sends: true, gone: false }
+        Self {
+            socket,
+            options,
+            backlog: Vec::new(),
+            sends: true,
+            gone: false,
+        }
     }
 
     /// Gives it output of the process, if it wants that; framed, if there is no terminal.
@@ -127,6 +133,15 @@ impl Client {
 /// Whether the other side has closed its end for good.
 pub(super) fn hung_up(socket: &UnixStream) -> bool {
     let mut state = [PollFd::new(socket, PollFlags::empty())];
-    let asked = poll(&mut state, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-    asked.is_ok() && state[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    let asked = poll(
+        &mut state,
+        Some(&Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        }),
+    );
+    asked.is_ok()
+        && state[0]
+            .revents()
+            .intersects(PollFlags::HUP | PollFlags::ERR)
 }

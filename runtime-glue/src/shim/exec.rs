@@ -21,10 +21,27 @@ pub(super) struct Exec {
 
 impl Exec {
     /// A running process whose streams are shared over `stream`.
-    pub(super) fn new(child: Child, ends: MonitorEnds, stream: UnixStream, control: UnixStream) -> Self {
+    pub(super) fn new(
+        child: Child,
+        ends: MonitorEnds,
+        stream: UnixStream,
+        control: UnixStream,
+    ) -> Self {
         let mut stdio = Stdio::new(ends, true, Keeping::Wait);
-        stdio.attach(stream, AttachOptions { stdin: true, stdout: true, stderr: true });
-        Self { child, stdio, control: Some(control), ended: false }
+        stdio.attach(
+            stream,
+            AttachOptions {
+                stdin: true,
+                stdout: true,
+                stderr: true,
+            },
+        );
+        Self {
+            child,
+            stdio,
+            control: Some(control),
+            ended: false,
+        }
     }
 
     /// Its number, as the host counts.
@@ -43,13 +60,19 @@ impl Exec {
         if !self.ended {
             to.push(PollFd::new(&self.child.pidfd, PollFlags::IN));
         }
-        to.extend(self.control.iter().map(|c| PollFd::new(c, PollFlags::empty())));
+        to.extend(
+            self.control
+                .iter()
+                .map(|c| PollFd::new(c, PollFlags::empty())),
+        );
     }
 
     /// Moves what can be moved; false once there is nothing left to do.
     pub(super) fn progress(&mut self) -> bool {
         self.stdio.progress();
-        if !self.ended && let Some(status) = ended(&self.child.pidfd) {
+        if !self.ended
+            && let Some(status) = ended(&self.child.pidfd)
+        {
             self.ended = true;
             self.stdio.drain();
             if let Some(control) = self.control.take() {

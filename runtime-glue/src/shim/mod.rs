@@ -80,6 +80,13 @@ fn close_stdout() -> io::Result<()> {
 
 /// Notes what went wrong where nobody waits for an answer; that this fails must not matter either.
 fn complain(what: &str, error: &dyn std::error::Error) {
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    let _ = writeln!(io::stderr(), "{} cannot {what}: {error}{cause}", jiff::Timestamp::now());
+    let cause = error
+        .source()
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default();
+    let _ = writeln!(
+        io::stderr(),
+        "{} cannot {what}: {error}{cause}",
+        jiff::Timestamp::now()
+    );
 }

@@ -63,7 +63,11 @@ impl Monitor {
         let log = spec.log.as_deref().map(LogWriter::open).transpose();
         let log = log.map_err(RuntimeError::Log)?;
 
-        let init::Prepared { plan, ends, terminals } = init::prepare(&spec, &cgroup, directory)?;
+        let init::Prepared {
+            plan,
+            ends,
+            terminals,
+        } = init::prepare(&spec, &cgroup, directory)?;
         let first = plan.spawn()?;
         first.wait_ready()?;
         let identity = user::resolve(root_of(&first)?.as_fd(), &spec.process)?;
@@ -72,7 +76,9 @@ impl Monitor {
             first.pidfd.as_fd(),
             ThreadNameSpaceType::PROCESS_ID,
         );
-        joined.map_err(RuntimeError::step("prepare for more processes in the container"))?;
+        joined.map_err(RuntimeError::step(
+            "prepare for more processes in the container",
+        ))?;
 
         let stdio = Stdio::new(ends, spec.stdin_once, Keeping::Log(log));
         let server = Server::new(directory)?;
@@ -80,7 +86,11 @@ impl Monitor {
             RuntimeError::file("read", "/proc/self/stat")(std::io::ErrorKind::NotFound.into())
         })?;
         let init = first.pid.as_raw_nonzero().get() as u32;
-        let life = Life { shim, init, started: None };
+        let life = Life {
+            shim,
+            init,
+            started: None,
+        };
         record::write(&directory.join(record::LIFE), &life)?;
         Ok(Self {
             directory: directory.to_owned(),
@@ -100,7 +110,10 @@ impl Monitor {
 
     /// What there is to tell about it.
     pub(super) fn created(&self) -> Reply {
-        Reply::Created { shim: self.life.shim.pid, init: self.life.init }
+        Reply::Created {
+            shim: self.life.shim.pid,
+            init: self.life.init,
+        }
     }
 
     /// Stays with it until it has ended, and all is written down and handed over.
@@ -120,7 +133,9 @@ impl Monitor {
         }
         let deadline = Instant::now() + FAREWELL;
         while !(self.stdio.is_flushed() && self.execs.is_empty()) {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { break };
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                break;
+            };
             self.wait(Some(left));
             self.progress();
         }
@@ -133,7 +148,9 @@ impl Monitor {
         }
         self.server.interests(&mut interests);
         self.stdio.interests(&mut interests);
-        self.execs.iter().for_each(|exec| exec.interests(&mut interests));
+        self.execs
+            .iter()
+            .for_each(|exec| exec.interests(&mut interests));
         let timeout = timeout.and_then(|duration| Timespec::try_from(duration).ok());
         // an interruption is a reason to look, too
         let _ = poll(&mut interests, timeout.as_ref());
@@ -152,7 +169,11 @@ impl Monitor {
             Request::Start => self.start(),
             Request::Kill { signal } => self.kill(signal),
             Request::Stop => self.kill(self.spec.stop_signal),
-            Request::Resize { process, rows, columns } => self.resize(process, rows, columns),
+            Request::Resize {
+                process,
+                rows,
+                columns,
+            } => self.resize(process, rows, columns),
             Request::Attach(options) => return self.attach(socket, options),
             Request::Exec(exec) => match self.exec(&exec, &socket) {
                 Ok(()) => return,
@@ -174,7 +195,11 @@ impl Monitor {
         self.life.started = Some(Timestamp::now());
         record::write(&self.directory.join(record::LIFE), &self.life)?;
         self.first.go(self.identity).map_err(|error| {
-            let code = if let RuntimeError::Command { code, .. } = error { code } else { 128 };
+            let code = if let RuntimeError::Command { code, .. } = error {
+                code
+            } else {
+                128
+            };
             self.failed = Some((error.chain(), code));
             Failure::from(error)
         })
@@ -191,7 +216,11 @@ impl Monitor {
     fn resize(&self, process: Option<u32>, rows: u16, columns: u16) -> Result<(), Failure> {
         let stdio = match process {
             None => Some(&self.stdio),
-            Some(pid) => self.execs.iter().find(|exec| exec.pid() == pid).map(Exec::stdio),
+            Some(pid) => self
+                .execs
+                .iter()
+                .find(|exec| exec.pid() == pid)
+                .map(Exec::stdio),
         };
         let resized = stdio.ok_or(Failure::NotRunning)?.resize(rows, columns);
         Ok(resized.map_err(RuntimeError::step("resize the terminal"))?)
@@ -211,7 +240,11 @@ impl Monitor {
         }
         let own = |what: &str| RuntimeError::step(what.to_owned());
         let identity = user::resolve(root_of(&self.first)?.as_fd(), &exec.process)?;
-        let first = self.first.pidfd.try_clone().map_err(own("hold the container"))?;
+        let first = self
+            .first
+            .pidfd
+            .try_clone()
+            .map_err(own("hold the container"))?;
         let terminals = self.terminals.as_ref();
         let prepared =
             init::prepare_exec(exec, &self.spec, &self.cgroup, first, terminals, identity);
@@ -226,7 +259,11 @@ impl Monitor {
         }
         let exec = Exec::new(child, ends, ours, control_copy);
         // a process whose client is gone runs on, as one that nobody listens to
-        let _ = wire::send(control, &Reply::Running { pid: exec.pid() }, Some(theirs.as_fd()));
+        let _ = wire::send(
+            control,
+            &Reply::Running { pid: exec.pid() },
+            Some(theirs.as_fd()),
+        );
         self.execs.push(exec);
         Ok(())
     }
@@ -250,7 +287,9 @@ impl Monitor {
 /// How the process ended, if it has; it is reaped then.
 pub(super) fn ended(pidfd: &OwnedFd) -> Option<Status> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    let status = waitid(WaitId::PidFd(pidfd.as_fd()), options).ok().flatten()?;
+    let status = waitid(WaitId::PidFd(pidfd.as_fd()), options)
+        .ok()
+        .flatten()?;
     let signal = status.terminating_signal();
     let code = signal.map_or_else(|| status.exit_status().unwrap_or(0), |signal| 128 + signal);
     Some(Status { code, signal })

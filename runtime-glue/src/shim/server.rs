@@ -33,21 +33,33 @@ impl Server {
     pub(super) fn new(directory: &Path) -> Result<Self, RuntimeError> {
         let path = directory.join(crate::record::SOCKET);
         let listener = wire::listen(directory).map_err(RuntimeError::file("listen on", &path))?;
-        listener.set_nonblocking(true).map_err(RuntimeError::file("listen on", &path))?;
-        Ok(Self { listener, talks: Vec::new() })
+        listener
+            .set_nonblocking(true)
+            .map_err(RuntimeError::file("listen on", &path))?;
+        Ok(Self {
+            listener,
+            talks: Vec::new(),
+        })
     }
 
     /// Adds what to wake up for.
     pub(super) fn interests<'a>(&'a self, to: &mut Vec<PollFd<'a>>) {
         to.push(PollFd::new(&self.listener, PollFlags::IN));
-        to.extend(self.talks.iter().map(|talk| PollFd::new(&talk.socket, PollFlags::IN)));
+        to.extend(
+            self.talks
+                .iter()
+                .map(|talk| PollFd::new(&talk.socket, PollFlags::IN)),
+        );
     }
 
     /// The requests that are complete, each with the connection to answer on, which does not block.
     pub(super) fn requests(&mut self) -> Vec<(UnixStream, Request)> {
         while let Ok((socket, _)) = self.listener.accept() {
             if is_ours(&socket) && socket.set_nonblocking(true).is_ok() {
-                self.talks.push(Talk { socket, line: Vec::new() });
+                self.talks.push(Talk {
+                    socket,
+                    line: Vec::new(),
+                });
             }
         }
         let mut requests = Vec::new();
@@ -56,7 +68,11 @@ impl Server {
                 Heard::Part => self.talks.push(talk),
                 Heard::Request(request) => requests.push((talk.socket, request)),
                 Heard::Nonsense(message) => {
-                    let _ = wire::send(&talk.socket, &Reply::Failed(Failure::Other { message }), None);
+                    let _ = wire::send(
+                        &talk.socket,
+                        &Reply::Failed(Failure::Other { message }),
+                        None,
+                    );
                 }
                 Heard::Nothing => {}
             }

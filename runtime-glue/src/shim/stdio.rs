@@ -47,7 +47,12 @@ impl Stdio {
     /// `once` says whether the process's input ends with a client's; a terminal's never does.
     pub(super) fn new(ends: MonitorEnds, once: bool, keeping: Keeping) -> Self {
         let once = once && !ends.tty;
-        let input = |descriptor| Input { descriptor, pending: Vec::new(), once, ended: false };
+        let input = |descriptor| Input {
+            descriptor,
+            pending: Vec::new(),
+            once,
+            ended: false,
+        };
         Self {
             input: ends.input.map(input),
             outputs: ends.outputs,
@@ -64,15 +69,31 @@ impl Stdio {
 
     /// Tells the terminal its size; fails with ENOTTY if there is none.
     pub(super) fn resize(&self, rows: u16, columns: u16) -> rustix::io::Result<()> {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let terminal = self.input.as_ref().filter(|_| self.tty).ok_or(Errno::NOTTY)?;
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let terminal = self
+            .input
+            .as_ref()
+            .filter(|_| self.tty)
+            .ok_or(Errno::NOTTY)?;
         rustix::termios::tcsetwinsize(&terminal.descriptor, size)
     }
 
     /// Adds what to wake up for.
     pub(super) fn interests<'a>(&'a self, to: &mut Vec<PollFd<'a>>) {
-        let room = self.input.as_ref().is_none_or(|input| input.pending.is_empty());
-        to.extend(self.clients.iter().map(|client| client.interest(room || !client.speaks())));
+        let room = self
+            .input
+            .as_ref()
+            .is_none_or(|input| input.pending.is_empty());
+        to.extend(
+            self.clients
+                .iter()
+                .map(|client| client.interest(room || !client.speaks())),
+        );
         if let Some(input) = self.input.as_ref().filter(|_| !room) {
             to.push(PollFd::new(&input.descriptor, PollFlags::OUT));
         }
@@ -147,17 +168,19 @@ impl Stdio {
         let mut buffer = [0; BUFFER];
         let mut moved = false;
         let mut outputs = std::mem::take(&mut self.outputs);
-        outputs.retain(|(stream, descriptor)| match rustix::io::read(descriptor, &mut buffer) {
-            Ok(0) => false,
-            Ok(count) => {
-                self.deliver(*stream, &buffer[..count]);
-                moved = true;
-                true
-            }
-            Err(Errno::AGAIN | Errno::INTR) => true,
-            // a terminal that no process has open any more reads as EIO
-            Err(_) => false,
-        });
+        outputs.retain(
+            |(stream, descriptor)| match rustix::io::read(descriptor, &mut buffer) {
+                Ok(0) => false,
+                Ok(count) => {
+                    self.deliver(*stream, &buffer[..count]);
+                    moved = true;
+                    true
+                }
+                Err(Errno::AGAIN | Errno::INTR) => true,
+                // a terminal that no process has open any more reads as EIO
+                Err(_) => false,
+            },
+        );
         self.outputs = outputs;
         moved
     }

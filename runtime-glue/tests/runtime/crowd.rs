@@ -26,7 +26,10 @@ fn a_hundred_containers_come_from_a_process_whose_threads_are_busy() {
                     for _ in 0..25 {
                         let id = lab.id();
                         let code = i32::from(id.short().as_bytes()[0]);
-                        lab.runtime.create(&id, &lab.spec(&id, &format!("exit {code}"))).map_err(chain).unwrap();
+                        lab.runtime
+                            .create(&id, &lab.spec(&id, &format!("exit {code}")))
+                            .map_err(chain)
+                            .unwrap();
                         lab.runtime.start(&id).map_err(chain).unwrap();
                         assert_eq!(lab.exit(&id).code, code);
                         lab.runtime.remove(&id).map_err(chain).unwrap();
@@ -34,7 +37,11 @@ fn a_hundred_containers_come_from_a_process_whose_threads_are_busy() {
                 })
             })
             .collect();
-        let failed = makers.into_iter().map(|maker| maker.join().is_err()).filter(|f| *f).count();
+        let failed = makers
+            .into_iter()
+            .map(|maker| maker.join().is_err())
+            .filter(|f| *f)
+            .count();
         stop.store(true, Ordering::Relaxed);
         assert_eq!(failed, 0);
     });
@@ -61,6 +68,9 @@ fn a_container_starts_and_ends_in_no_time() {
         .collect();
     took.sort();
     let (ended, started) = took[took.len() / 2];
-    println!("create to running {started:?}, to exit {ended:?}, at best {:?}", took[0].0);
+    println!(
+        "create to running {started:?}, to exit {ended:?}, at best {:?}",
+        took[0].0
+    );
     assert!(ended < Duration::from_secs(1));
 }

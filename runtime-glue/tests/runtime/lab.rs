@@ -45,13 +45,24 @@ impl Lab {
         }
         let passwd = "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34:Web:/srv:/bin/sh\n";
         fs::write(layer.join("etc/passwd"), passwd).unwrap();
-        fs::write(layer.join("etc/group"), "root:x:0:\nweb:x:34:\nlogs:x:50:web\n").unwrap();
+        fs::write(
+            layer.join("etc/group"),
+            "root:x:0:\nweb:x:34:\nlogs:x:50:web\n",
+        )
+        .unwrap();
         fs::write(layer.join("etc/plain"), "no program\n").unwrap();
         let cgroup = format!("rnet-test-{}-{number}", std::process::id());
         let (network, _holder) = empty_network();
         let shim = PathBuf::from(env!("CARGO_BIN_EXE_rnet-shim"));
         let runtime = Runtime::new(directory.path().join("containers"), shim, cgroup.clone());
-        Self { directory, runtime, cgroup, ids: AtomicU8::new(1), network, _holder }
+        Self {
+            directory,
+            runtime,
+            cgroup,
+            ids: AtomicU8::new(1),
+            network,
+            _holder,
+        }
     }
 
     pub(crate) fn id(&self) -> ContainerId {
@@ -82,8 +93,14 @@ impl Lab {
             mounts: defaults::mounts(),
             capabilities: defaults::capabilities(),
             no_new_privileges: false,
-            masked_paths: defaults::MASKED_PATHS.iter().map(|p| (*p).to_owned()).collect(),
-            readonly_paths: defaults::READONLY_PATHS.iter().map(|p| (*p).to_owned()).collect(),
+            masked_paths: defaults::MASKED_PATHS
+                .iter()
+                .map(|p| (*p).to_owned())
+                .collect(),
+            readonly_paths: defaults::READONLY_PATHS
+                .iter()
+                .map(|p| (*p).to_owned())
+                .collect(),
             network: Network::Namespace(self.network.clone()),
             cgroup: None,
             limits: Limits::default(),
@@ -95,7 +112,10 @@ impl Lab {
     /// A running container.
     pub(crate) fn running(&self, script: &str) -> ContainerId {
         let id = self.id();
-        self.runtime.create(&id, &self.spec(&id, script)).map_err(chain).unwrap();
+        self.runtime
+            .create(&id, &self.spec(&id, script))
+            .map_err(chain)
+            .unwrap();
         self.runtime.start(&id).map_err(chain).unwrap();
         id
     }
@@ -126,12 +146,17 @@ impl Lab {
     /// The whole log, both streams.
     pub(crate) fn output(&self, id: &ContainerId) -> String {
         let mut reader = LogReader::open(&self.log(id), LogQuery::default()).unwrap();
-        std::iter::from_fn(|| reader.next_entry().unwrap()).map(|entry| entry.log).collect()
+        std::iter::from_fn(|| reader.next_entry().unwrap())
+            .map(|entry| entry.log)
+            .collect()
     }
 
     /// What a program added to a container put out, on both streams, and its exit code.
     pub(crate) fn exec(&self, id: &ContainerId, args: &[&str]) -> (i32, String) {
-        let spec = ExecSpec { process: process(args), open_stdin: false };
+        let spec = ExecSpec {
+            process: process(args),
+            open_stdin: false,
+        };
         let mut added = self.runtime.exec(id, &spec).map_err(chain).unwrap();
         let mut output = Vec::new();
         added.stream.read_to_end(&mut output).unwrap();
@@ -168,7 +193,11 @@ pub(crate) fn process(args: &[&str]) -> Process {
 }
 
 pub(crate) fn all() -> AttachOptions {
-    AttachOptions { stdin: true, stdout: true, stderr: true }
+    AttachOptions {
+        stdin: true,
+        stdout: true,
+        stderr: true,
+    }
 }
 
 /// The error with its causes.
@@ -198,7 +227,10 @@ pub(crate) fn rest_of(mut stream: UnixStream) -> Vec<u8> {
 pub(crate) fn await_end(descriptor: impl AsFd) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut ends = [PollFd::new(&descriptor, PollFlags::IN)];
-    let patience = Timespec { tv_sec: PATIENCE / 1000, tv_nsec: 0 };
+    let patience = Timespec {
+        tv_sec: PATIENCE / 1000,
+        tv_nsec: 0,
+    };
     assert_eq!(poll(&mut ends, Some(&patience)), Ok(1), "it does not end");
 }
 
@@ -214,7 +246,10 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
 }
 
 /// An empty network namespace, held by a thread that lives as long as what is returned beside its path.
-#[expect(unsafe_code, reason = "unshare is unsafe for descriptor tables, which stay shared here")]
+#[expect(
+    unsafe_code,
+    reason = "unshare is unsafe for descriptor tables, which stay shared here"
+)]
 fn empty_network() -> (PathBuf, mpsc::Sender<()>) {
     let (hold, held) = mpsc::channel();
     let (tell, told) = mpsc::channel();

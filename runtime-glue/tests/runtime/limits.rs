@@ -28,7 +28,10 @@ fn a_container_has_no_more_processes_than_it_may() {
         "for i in $(seq 30); do sleep 5 & done 2>&1; echo never",
         |spec| spec.limits.pids = Some(8),
     );
-    assert!(output.contains("can't fork") && !output.contains("never"), "{output}");
+    assert!(
+        output.contains("can't fork") && !output.contains("never"),
+        "{output}"
+    );
     assert_eq!(exit.code, 2);
 }
 
@@ -37,27 +40,44 @@ fn half_a_cpu_is_written_where_the_kernel_reads_it() {
     let lab = Lab::new();
     let id = lab.id();
     let mut spec = lab.spec(&id, "while :; do :; done");
-    spec.limits = Limits { nano_cpus: Some(500_000_000), memory: Some(64 << 20), ..Limits::default() };
+    spec.limits = Limits {
+        nano_cpus: Some(500_000_000),
+        memory: Some(64 << 20),
+        ..Limits::default()
+    };
     lab.runtime.create(&id, &spec).map_err(chain).unwrap();
     lab.runtime.start(&id).unwrap();
     let group = |controller: &str| -> Option<PathBuf> {
-        let roots = ["/sys/fs/cgroup".to_owned(), format!("/sys/fs/cgroup/{controller}")];
+        let roots = [
+            "/sys/fs/cgroup".to_owned(),
+            format!("/sys/fs/cgroup/{controller}"),
+        ];
         let path = |root| PathBuf::from(root).join(&lab.cgroup).join(id.to_string());
         roots.into_iter().map(path).find(|path| path.exists())
     };
     let read = |file: &str| fs::read_to_string(group("cpu").unwrap().join(file));
     let quota = read("cpu.max").unwrap_or_else(|_| {
-        format!("{} {}", read("cpu.cfs_quota_us").unwrap().trim(), read("cpu.cfs_period_us").unwrap())
+        format!(
+            "{} {}",
+            read("cpu.cfs_quota_us").unwrap().trim(),
+            read("cpu.cfs_period_us").unwrap()
+        )
     });
     assert_eq!(quota, "50000 100000\n");
     eventually("it is throttled", || {
         let stat = read("cpu.stat").unwrap();
-        let times = stat.lines().find_map(|line| line.strip_prefix("nr_throttled ")).unwrap();
+        let times = stat
+            .lines()
+            .find_map(|line| line.strip_prefix("nr_throttled "))
+            .unwrap();
         (times != "0").then_some(())
     });
     let usage = lab.runtime.usage(&id).unwrap();
     assert_eq!(usage.pids, Some(1));
-    assert!((1 << 12..64 << 20).contains(&usage.memory.unwrap()), "{usage:?}");
+    assert!(
+        (1 << 12..64 << 20).contains(&usage.memory.unwrap()),
+        "{usage:?}"
+    );
 }
 
 #[test]

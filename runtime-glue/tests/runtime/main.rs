@@ -1,5 +1,7 @@
 //! Real containers on the real kernel, each test with a run directory and control groups of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod crowd;
 mod exec;
 mod isolation;

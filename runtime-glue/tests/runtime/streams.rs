@@ -27,18 +27,31 @@ fn the_log_knows_the_two_outputs_apart() {
         .map(|entry| (entry.stream == Stream::Stdout, entry.log))
         .collect();
     entries.sort();
-    assert_eq!(entries, [(false, "err\n".to_owned()), (true, "out\n".to_owned())]);
+    assert_eq!(
+        entries,
+        [(false, "err\n".to_owned()), (true, "out\n".to_owned())]
+    );
 }
 
 #[test]
 fn a_client_attached_before_the_start_sees_all_of_it() {
     let lab = Lab::new();
-    let (id, stream) = attached(&lab, "read line; echo got $line; echo err >&2; cat; echo end", |_| {});
+    let (id, stream) = attached(
+        &lab,
+        "read line; echo got $line; echo err >&2; cat; echo end",
+        |_| {},
+    );
     let mut stream = stream;
     stream.write_all(b"hello\nmore").unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     let output = frames(&rest_of(stream));
-    let of = |n| output.iter().filter(|(s, _)| *s == n).map(|(_, t)| t.as_str()).collect::<String>();
+    let of = |n| {
+        output
+            .iter()
+            .filter(|(s, _)| *s == n)
+            .map(|(_, t)| t.as_str())
+            .collect::<String>()
+    };
     assert_eq!(of(1), "got hello\nmoreend\n");
     assert_eq!(of(2), "err\n");
     assert_eq!(lab.exit(&id).code, 0);
@@ -49,8 +62,14 @@ fn a_client_attached_before_the_start_sees_all_of_it() {
 fn a_client_gets_only_the_streams_it_asked_for() {
     let lab = Lab::new();
     let id = lab.id();
-    lab.runtime.create(&id, &lab.spec(&id, "echo out; echo err >&2")).unwrap();
-    let only = AttachOptions { stdin: false, stdout: false, stderr: true };
+    lab.runtime
+        .create(&id, &lab.spec(&id, "echo out; echo err >&2"))
+        .unwrap();
+    let only = AttachOptions {
+        stdin: false,
+        stdout: false,
+        stderr: true,
+    };
     let stream = lab.runtime.attach(&id, only).map_err(chain).unwrap();
     lab.runtime.start(&id).unwrap();
     assert_eq!(frames(&rest_of(stream)), [(2, "err\n".to_owned())]);
@@ -59,7 +78,9 @@ fn a_client_gets_only_the_streams_it_asked_for() {
 #[test]
 fn input_stays_open_after_a_client_unless_it_is_for_one() {
     let lab = Lab::new();
-    let (id, stream) = attached(&lab, "read a; read b; echo $a $b", |spec| spec.stdin_once = false);
+    let (id, stream) = attached(&lab, "read a; read b; echo $a $b", |spec| {
+        spec.stdin_once = false
+    });
     (&stream).write_all(b"one\n").unwrap();
     drop(stream);
     let stream = lab.runtime.attach(&id, all()).unwrap();
@@ -72,7 +93,9 @@ fn input_stays_open_after_a_client_unless_it_is_for_one() {
 fn a_client_that_does_not_read_is_dropped_and_the_log_is_whole() {
     let lab = Lab::new();
     let (id, mut stuck) = attached(&lab, "head -c 6000000 /dev/zero; echo; echo end", |_| {});
-    eventually("the log is whole", || lab.output(&id).ends_with("end\n").then_some(()));
+    eventually("the log is whole", || {
+        lab.output(&id).ends_with("end\n").then_some(())
+    });
     lab.exit(&id);
     let mut some = Vec::new();
     // cut off, with or without complaint
@@ -84,16 +107,26 @@ fn a_client_that_does_not_read_is_dropped_and_the_log_is_whole() {
 #[test]
 fn a_terminal_is_the_containers_own() {
     let lab = Lab::new();
-    let (id, mut stream) = attached(&lab, "tty; read x; stty size; echo err >&2; test -t 1", |spec| {
-        spec.process.tty = true;
-        spec.process.user = "web".to_owned();
-    });
-    lab.runtime.resize(&id, None, 20, 50).map_err(chain).unwrap();
+    let (id, mut stream) = attached(
+        &lab,
+        "tty; read x; stty size; echo err >&2; test -t 1",
+        |spec| {
+            spec.process.tty = true;
+            spec.process.user = "web".to_owned();
+        },
+    );
+    let mut name = [0; 12];
+    stream.read_exact(&mut name).unwrap();
+    assert_eq!(&name, b"/dev/pts/0\r\n");
+    lab.runtime
+        .resize(&id, None, 20, 50)
+        .map_err(chain)
+        .unwrap();
     stream.write_all(b"x\n").unwrap();
     let output = String::from_utf8(rest_of(stream)).unwrap();
-    assert_eq!(output, "/dev/pts/0\r\nx\r\n20 50\r\nerr\r\n");
+    assert_eq!(output, "x\r\n20 50\r\nerr\r\n");
     assert_eq!(lab.exit(&id).code, 0);
-    assert_eq!(lab.output(&id), output);
+    assert_eq!(lab.output(&id), "/dev/pts/0\r\n".to_owned() + &output);
 }
 
 fn attached(
