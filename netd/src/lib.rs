@@ -6,6 +6,7 @@ pub mod container;
 pub mod daemon;
 pub mod error;
 pub mod event;
+mod fd;
 pub mod project;
 pub mod state;
 pub mod store;

@@ -5,6 +5,7 @@
 
 mod attach;
 mod container;
+mod exec;
 mod hold;
 mod lookup;
 mod network;
@@ -12,12 +13,16 @@ mod open;
 mod ports;
 mod reconcile;
 mod resolve;
+mod streams;
 mod undo;
 
 pub use attach::EndpointRequest;
-pub use container::{ContainerRequest, Exit, ExitWatch, WaitCondition};
+pub use container::{ContainerRequest, Exit, ExitWatch, WaitCondition, endpoint_settings};
+pub use exec::{Exec, Progress};
 pub use network::NetworkRequest;
+pub use ports::container_port;
 pub use reconcile::Report;
+pub use streams::Attachment;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,6 +77,10 @@ pub struct Daemon {
     /// One lock a container, for what changes its life.
     lives: hold::Holds,
     ports: ports::Ports,
+    /// Programs run beside the containers' own.
+    execs: exec::Execs,
+    /// Clients that share the streams of containers yet to start.
+    waiters: streams::Waiters,
     resolver: resolve::Names,
     images: ImageStore,
     runtime: Runtime,

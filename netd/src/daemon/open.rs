@@ -8,7 +8,7 @@ use rnet_runtime_glue::image::ImageStore;
 use tokio::runtime::Handle;
 
 use super::resolve::{HostSockets, Names};
-use super::{Daemon, Hands, Settings, hold, ports};
+use super::{Daemon, Hands, Settings, exec, hold, ports, streams};
 use crate::error::Result;
 use crate::event::Events;
 use crate::store::Store;
@@ -42,6 +42,8 @@ impl Daemon {
             protecting: Mutex::default(),
             lives: hold::Holds::default(),
             ports: ports::Ports::default(),
+            execs: exec::Execs::default(),
+            waiters: streams::Waiters::default(),
             images,
             runtime,
             events: Events::default(),

@@ -16,7 +16,7 @@ use bollard_stubs::models::{ContainerCreateBody, HostConfig};
 use jiff::Timestamp;
 use rnet_model::ContainerId;
 
-use crate::container::{Container, NetworkMode, Run};
+use crate::container::{Container, Run};
 use crate::daemon::ports::PortRequest;
 use crate::daemon::{Daemon, random_bytes};
 use crate::error::{Error, Result};
@@ -46,7 +46,10 @@ impl Daemon {
         let mut config = config::merge(asked, &image.config);
         config::complete(&mut config, id, networks::is_host(&host))?;
         config::settle_mounts(&mut host)?;
-        publish_all(&mut host, config.exposed_ports.as_deref().unwrap_or_default());
+        publish_all(
+            &mut host,
+            config.exposed_ports.as_deref().unwrap_or_default(),
+        );
         check_host(&host)?;
         let mut state = self.state();
         let (network_mode, networks) = networks::resolve(&state, &mut host, endpoints)?;
@@ -54,25 +57,21 @@ impl Daemon {
             id,
             name: name::choose(&state, name.as_deref())?,
             created: Timestamp::now(),
-            image_id: image.id.clone(),
+            image_id: image.id.to_string(),
             config,
             host_config: host,
             network_mode,
             networks,
             run: Run::Created,
         };
-        self.commit(&mut state, vec![Change::PutContainer(Box::new(container.clone()))])?;
+        self.commit(
+            &mut state,
+            vec![Change::PutContainer(Box::new(container.clone()))],
+        )?;
         drop(state);
         self.tell_of_container("create", &container, []);
         Ok(id)
     }
-}
-
-/// What a client should know of a request that is granted, but not to the letter.
-pub fn warnings(mode: NetworkMode, host: &HostConfig) -> Vec<String> {
-    let publishes = host.port_bindings.as_ref().is_some_and(|ports| !ports.is_empty());
-    let discarded = "Published ports are discarded when using host network mode";
-    (mode == NetworkMode::Host && publishes).then(|| discarded.to_owned()).into_iter().collect()
 }
 
 /// Gives every exposed port without a binding one to a port of the kernel's choice, where `-P` asks for it.
@@ -104,7 +103,9 @@ fn check_host(host: &HostConfig) -> Result<()> {
     }
     for server in host.dns.iter().flatten() {
         server.parse::<std::net::IpAddr>().map_err(|_| {
-            Error::invalid(format!("invalid DNS server {server:?}: an IP address is expected"))
+            Error::invalid(format!(
+                "invalid DNS server {server:?}: an IP address is expected"
+            ))
         })?;
     }
     for extra in host.extra_hosts.iter().flatten() {

@@ -9,5 +9,6 @@ mod start;
 mod stop;
 mod wait;
 
-pub use create::ContainerRequest;
+pub use create::{ContainerRequest, endpoint_settings};
+pub(in crate::daemon) use spec::environment;
 pub use wait::{Exit, ExitWatch, WaitCondition};

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use bollard_stubs::models::{
-    ContainerConfig, ContainerCreateBody, EndpointSettings, HostConfig, ImageConfig, Mount, MountType,
+    ContainerConfig, ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType,
 };
 use rnet_model::ContainerId;
+use rnet_runtime_glue::image::ImageConfig;
 
 use crate::daemon::container::stop::parse_signal;
 use crate::daemon::ports::container_port;
@@ -44,7 +45,9 @@ pub(super) fn split(body: ContainerCreateBody) -> (ContainerConfig, Option<HostC
         stop_timeout: body.stop_timeout,
         shell: body.shell,
     };
-    let endpoints = body.networking_config.and_then(|config| config.endpoints_config);
+    let endpoints = body
+        .networking_config
+        .and_then(|config| config.endpoints_config);
     (config, body.host_config, endpoints.unwrap_or_default())
 }
 
@@ -53,37 +56,39 @@ pub(super) fn merge(mut asked: ContainerConfig, image: &ImageConfig) -> Containe
     let is_empty = |words: &Option<Vec<String>>| words.as_ref().is_none_or(Vec::is_empty);
     if is_empty(&asked.entrypoint) {
         if is_empty(&asked.cmd) {
-            asked.cmd = image.cmd.clone();
+            asked.cmd = Some(image.cmd.clone());
         }
-        if asked.entrypoint.is_none() {
-            asked.entrypoint = image.entrypoint.clone();
-        }
-    } else if asked.entrypoint.as_ref().is_some_and(|words| words.len() == 1 && words[0].is_empty()) {
+        asked
+            .entrypoint
+            .get_or_insert_with(|| image.entrypoint.clone());
+    } else if asked
+        .entrypoint
+        .as_ref()
+        .is_some_and(|words| words.len() == 1 && words[0].is_empty())
+    {
         asked.entrypoint = None; // one empty word: the image's is not wanted
     }
     let env = asked.env.get_or_insert_default();
     let variable = |entry: &str| entry.split('=').next().unwrap_or_default().to_owned();
-    for entry in image.env.iter().flatten() {
+    for entry in &image.env {
         if env.iter().all(|own| variable(own) != variable(entry)) {
             env.push(entry.clone());
         }
     }
     let exposed = asked.exposed_ports.get_or_insert_default();
-    for port in image.exposed_ports.iter().flatten() {
-        if !exposed.contains(port) {
-            exposed.push(port.clone());
-        }
-    }
+    exposed.extend(image.exposed_ports.keys().cloned());
+    exposed.sort_unstable();
+    exposed.dedup();
     let labels = asked.labels.get_or_insert_default();
-    for (key, value) in image.labels.iter().flatten() {
+    for (key, value) in &image.labels {
         labels.entry(key.clone()).or_insert_with(|| value.clone());
     }
-    let filled = |own: Option<String>, image: &Option<String>| {
-        own.filter(|text| !text.is_empty()).or_else(|| image.clone())
+    let filled = |own: Option<String>, image: &str| {
+        own.filter(|text| !text.is_empty())
+            .or_else(|| Some(image.to_owned()))
     };
     asked.user = filled(asked.user, &image.user);
     asked.working_dir = filled(asked.working_dir, &image.working_dir);
-    asked.stop_signal = filled(asked.stop_signal, &image.stop_signal);
     asked
 }
 
@@ -93,7 +98,11 @@ pub(super) fn complete(config: &mut ContainerConfig, id: ContainerId, on_host: b
     let hostname = hostname.unwrap_or_else(|| if on_host { host_name() } else { id.short() });
     check_hostname(&hostname)?;
     config.hostname = Some(hostname);
-    for text in [&mut config.domainname, &mut config.user, &mut config.working_dir] {
+    for text in [
+        &mut config.domainname,
+        &mut config.user,
+        &mut config.working_dir,
+    ] {
         text.get_or_insert_default();
     }
     let switches = [
@@ -104,19 +113,40 @@ pub(super) fn complete(config: &mut ContainerConfig, id: ContainerId, on_host: b
         &mut config.open_stdin,
         &mut config.stdin_once,
     ];
-    switches.into_iter().for_each(|switch| *switch = Some(switch.unwrap_or(false)));
-    config.stop_signal = config.stop_signal.take().filter(|signal| !signal.is_empty());
-    config.stop_signal.as_deref().map(parse_signal).transpose()?;
-    if config.entrypoint.iter().chain(&config.cmd).flatten().next().is_none() {
+    switches
+        .into_iter()
+        .for_each(|switch| *switch = Some(switch.unwrap_or(false)));
+    config.stop_signal = config
+        .stop_signal
+        .take()
+        .filter(|signal| !signal.is_empty());
+    config
+        .stop_signal
+        .as_deref()
+        .map(parse_signal)
+        .transpose()?;
+    if config
+        .entrypoint
+        .iter()
+        .chain(&config.cmd)
+        .flatten()
+        .next()
+        .is_none()
+    {
         return Err(Error::invalid("no command specified"));
     }
     for entry in config.env.iter().flatten() {
         if entry.is_empty() || entry.starts_with('=') {
-            return Err(Error::invalid(format!("invalid environment variable: {entry:?}")));
+            return Err(Error::invalid(format!(
+                "invalid environment variable: {entry:?}"
+            )));
         }
     }
     // a bare name in the environment means that the variable is not to be set
-    config.env.iter_mut().for_each(|env| env.retain(|entry| entry.contains('=')));
+    config
+        .env
+        .iter_mut()
+        .for_each(|env| env.retain(|entry| entry.contains('=')));
     for port in config.exposed_ports.iter().flatten() {
         container_port(port)?;
     }
@@ -133,14 +163,19 @@ pub(super) fn settle_mounts(host: &mut HostConfig) -> Result<()> {
     for mount in host.mounts.take().into_iter().flatten() {
         let target = mount.target.clone().unwrap_or_default();
         match mount.typ {
-            Some(MountType::BIND) => host.binds.get_or_insert_default().push(bind(&mount, &target)?),
+            Some(MountType::BIND) => host
+                .binds
+                .get_or_insert_default()
+                .push(bind(&mount, &target)?),
             Some(MountType::TMPFS) => {
                 let tmpfs = mount.tmpfs_options.unwrap_or_default();
                 let size = tmpfs.size_bytes.map(|bytes| format!("size={bytes}"));
                 let mode = tmpfs.mode.map(|mode| format!("mode={mode:o}"));
                 let readonly = mount.read_only.unwrap_or(false).then(|| "ro".to_owned());
                 let options: Vec<_> = [size, mode, readonly].into_iter().flatten().collect();
-                host.tmpfs.get_or_insert_default().insert(target, options.join(","));
+                host.tmpfs
+                    .get_or_insert_default()
+                    .insert(target, options.join(","));
             }
             kind => {
                 let kind = kind.map_or_else(String::new, |kind| kind.to_string());
@@ -155,17 +190,32 @@ pub(super) fn settle_mounts(host: &mut HostConfig) -> Result<()> {
 
 fn bind(mount: &Mount, target: &str) -> Result<String> {
     let source = mount.source.as_deref().unwrap_or_default();
-    let invalid = |why: String| Error::invalid(format!("invalid mount config for type \"bind\": {why}"));
-    if mount.bind_options.as_ref().is_some_and(|options| *options != Default::default()) {
-        return Err(Error::Unsupported(format!("BindOptions of mount {target} are not supported yet")));
+    let invalid =
+        |why: String| Error::invalid(format!("invalid mount config for type \"bind\": {why}"));
+    if mount
+        .bind_options
+        .as_ref()
+        .is_some_and(|options| *options != Default::default())
+    {
+        return Err(Error::Unsupported(format!(
+            "BindOptions of mount {target} are not supported yet"
+        )));
     }
     if source.contains(':') || target.contains(':') {
-        return Err(invalid(format!("{source} to {target}: a colon is not allowed")));
+        return Err(invalid(format!(
+            "{source} to {target}: a colon is not allowed"
+        )));
     }
     if !std::path::Path::new(source).exists() {
-        return Err(invalid(format!("bind source path does not exist: {source}")));
+        return Err(invalid(format!(
+            "bind source path does not exist: {source}"
+        )));
     }
-    let mode = if mount.read_only.unwrap_or(false) { ":ro" } else { "" };
+    let mode = if mount.read_only.unwrap_or(false) {
+        ":ro"
+    } else {
+        ""
+    };
     Ok(format!("{source}:{target}{mode}"))
 }
 
@@ -176,12 +226,18 @@ pub(super) fn check_extra_host(text: &str) -> Result<()> {
         let known = address == "host-gateway" || bare.parse::<std::net::IpAddr>().is_ok();
         !name.is_empty() && known
     });
-    let refusal = || Error::invalid(format!("invalid extra host {text:?}: NAME:ADDRESS is expected"));
+    let refusal = || {
+        Error::invalid(format!(
+            "invalid extra host {text:?}: NAME:ADDRESS is expected"
+        ))
+    };
     valid.then_some(()).ok_or_else(refusal)
 }
 
 fn check_hostname(name: &str) -> Result<()> {
-    let clean = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    let clean = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
     if clean && name.len() <= LONGEST_HOSTNAME {
         return Ok(());
     }

@@ -7,30 +7,38 @@ use rnet_model::{EndpointSettings, InvalidMac};
 
 use crate::error::{Error, Result};
 
-/// Driver options of Docker's endpoints that would have to be ignored.
-const UNSUPPORTED: [&str; 2] =
-    ["com.docker.network.endpoint.ifname", "com.docker.network.endpoint.sysctls"];
+/// A driver option of Docker's endpoints that would have to be ignored.
+const SYSCTLS: &str = "com.docker.network.endpoint.sysctls";
 
 /// Reads the settings of an endpoint; refuses what is malformed, and what is not supported yet.
 pub fn endpoint_settings(asked: models::EndpointSettings) -> Result<EndpointSettings> {
-    let unsupported = |field: &str| Error::Unsupported(format!("{field} of an endpoint is not supported by rnet yet"));
+    let unsupported = |field: &str| {
+        Error::Unsupported(format!(
+            "{field} of an endpoint is not supported by rnet yet"
+        ))
+    };
     if asked.links.is_some_and(|links| !links.is_empty()) {
         return Err(unsupported("Links"));
     }
     let ipam = asked.ipam_config.unwrap_or_default();
-    if ipam.link_local_ips.is_some_and(|addresses| !addresses.is_empty()) {
+    if ipam
+        .link_local_ips
+        .is_some_and(|addresses| !addresses.is_empty())
+    {
         return Err(unsupported("LinkLocalIPs"));
     }
     let options = asked.driver_opts.unwrap_or_default();
-    if let Some(option) = UNSUPPORTED.into_iter().find(|option| options.contains_key(*option)) {
-        return Err(unsupported(&format!("driver option {option}")));
+    if options.contains_key(SYSCTLS) {
+        return Err(unsupported(&format!("driver option {SYSCTLS}")));
     }
     let mac = asked.mac_address.filter(|mac| !mac.is_empty());
     let mac = mac.map(|mac| mac.replace('-', ":").to_ascii_lowercase().parse());
     Ok(EndpointSettings {
         ipv4_address: address(ipam.ipv4_address, IpAddr::is_ipv4, "IPv4")?,
         ipv6_address: address(ipam.ipv6_address, IpAddr::is_ipv6, "IPv6")?,
-        mac_address: mac.transpose().map_err(|error: InvalidMac| Error::invalid(error.to_string()))?,
+        mac_address: mac
+            .transpose()
+            .map_err(|error: InvalidMac| Error::invalid(error.to_string()))?,
         aliases: asked.aliases.unwrap_or_default(),
         gw_priority: asked.gw_priority.unwrap_or(0),
         driver_options: options.into_iter().collect(),
@@ -42,7 +50,9 @@ fn address(
     fits: impl Fn(&IpAddr) -> bool,
     family: &str,
 ) -> Result<Option<IpAddr>> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     match text.parse() {
         Ok(address) if fits(&address) => Ok(Some(address)),
         _ => Err(Error::invalid(format!("invalid {family} address: {text}"))),
@@ -66,8 +76,14 @@ mod tests {
         .unwrap();
         assert_eq!(settings.ipv4_address, Some("172.25.0.9".parse().unwrap()));
         assert_eq!(settings.ipv6_address, None);
-        assert_eq!(settings.mac_address.unwrap().to_string(), "02:42:ac:11:00:02");
-        assert_eq!((settings.aliases, settings.gw_priority), (vec!["web".to_owned()], 3));
+        assert_eq!(
+            settings.mac_address.unwrap().to_string(),
+            "02:42:ac:11:00:02"
+        );
+        assert_eq!(
+            (settings.aliases, settings.gw_priority),
+            (vec!["web".to_owned()], 3)
+        );
     }
 
     #[test]
@@ -78,7 +94,7 @@ mod tests {
             r#"{"IPAMConfig":{"LinkLocalIPs":["169.254.1.1"]}}"#,
             r#"{"MacAddress":"01:00:5e:00:00:01"}"#,
             r#"{"Links":["a:b"]}"#,
-            r#"{"DriverOpts":{"com.docker.network.endpoint.ifname":"x0"}}"#,
+            r#"{"DriverOpts":{"com.docker.network.endpoint.sysctls":"net.x=1"}}"#,
         ] {
             assert!(read(text).is_err(), "{text}");
         }

@@ -11,29 +11,45 @@ const LEAST_MEMORY: i64 = 6 << 20;
 pub(super) fn check(host: &HostConfig) -> Result<()> {
     let set = |value: Option<i64>| value.unwrap_or(0);
     let (memory, swap) = (set(host.memory), set(host.memory_swap));
-    let (cpus, period, quota) = (set(host.nano_cpus), set(host.cpu_period), set(host.cpu_quota));
+    let (cpus, period, quota) = (
+        set(host.nano_cpus),
+        set(host.cpu_period),
+        set(host.cpu_quota),
+    );
     let most = std::thread::available_parallelism().map_or(1, |count| count.get() as i64);
     let refusals = [
-        (memory != 0 && memory < LEAST_MEMORY, "Minimum memory limit allowed is 6MB".to_owned()),
+        (
+            memory != 0 && memory < LEAST_MEMORY,
+            "Minimum memory limit allowed is 6MB".to_owned(),
+        ),
         (
             memory > 0 && swap > 0 && swap < memory,
             "Minimum memoryswap limit should be larger than memory limit, see usage".to_owned(),
         ),
         (
             memory == 0 && swap > 0,
-            "You should always set the Memory limit when using Memoryswap limit, see usage".to_owned(),
+            "You should always set the Memory limit when using Memoryswap limit, see usage"
+                .to_owned(),
         ),
         (cpus > 0 && period > 0, conflict("CPU Period")),
         (cpus > 0 && quota > 0, conflict("CPU Quota")),
         (
-            cpus < 0 || cpus > most.saturating_mul(1_000_000_000) || (1..10_000_000).contains(&cpus),
-            format!("range of CPUs is from 0.01 to {most}.00, as there are only {most} CPUs available"),
+            cpus < 0
+                || cpus > most.saturating_mul(1_000_000_000)
+                || (1..10_000_000).contains(&cpus),
+            format!(
+                "range of CPUs is from 0.01 to {most}.00, as there are only {most} CPUs available"
+            ),
         ),
         (
             period != 0 && !(1_000..=1_000_000).contains(&period),
-            "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)".to_owned(),
+            "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"
+                .to_owned(),
         ),
-        (quota > 0 && quota < 1_000, "CPU cfs quota can not be less than 1ms (i.e. 1000)".to_owned()),
+        (
+            quota > 0 && quota < 1_000,
+            "CPU cfs quota can not be less than 1ms (i.e. 1000)".to_owned(),
+        ),
     ];
     match refusals.into_iter().find(|(refused, _)| *refused) {
         Some((_, message)) => Err(Error::Invalid(message)),
@@ -51,7 +67,8 @@ mod tests {
 
     #[test]
     fn limits_that_cannot_be_had_are_refused() {
-        let checked = |text: &str| check(&serde_json::from_str(text).unwrap()).map_err(|e| e.to_string());
+        let checked =
+            |text: &str| check(&serde_json::from_str(text).unwrap()).map_err(|e| e.to_string());
         for fine in [
             "{}",
             r#"{"Memory":33554432,"MemorySwap":33554432}"#,

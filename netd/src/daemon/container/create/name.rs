@@ -4,13 +4,15 @@ use crate::error::{Error, Result};
 use crate::state::State;
 
 const MOODS: [&str; 24] = [
-    "brisk", "calm", "clear", "curious", "deft", "eager", "fair", "gentle", "glad", "hardy", "keen", "kind",
-    "lively", "lucid", "mellow", "nimble", "patient", "quick", "quiet", "sound", "steady", "sunny", "vivid", "wise",
+    "brisk", "calm", "clear", "curious", "deft", "eager", "fair", "gentle", "glad", "hardy",
+    "keen", "kind", "lively", "lucid", "mellow", "nimble", "patient", "quick", "quiet", "sound",
+    "steady", "sunny", "vivid", "wise",
 ];
 
 const THINGS: [&str; 24] = [
-    "acorn", "beacon", "birch", "brook", "cedar", "comet", "delta", "ember", "fjord", "harbor", "heron", "island",
-    "lantern", "maple", "meadow", "otter", "pebble", "prairie", "raven", "reef", "river", "summit", "thistle", "willow",
+    "acorn", "beacon", "birch", "brook", "cedar", "comet", "delta", "ember", "fjord", "harbor",
+    "heron", "island", "lantern", "maple", "meadow", "otter", "pebble", "prairie", "raven", "reef",
+    "river", "summit", "thistle", "willow",
 ];
 
 /// The name as asked for, or a free one where none is.
@@ -29,7 +31,10 @@ pub(super) fn choose(state: &State, name: Option<&str>) -> Result<String> {
 pub(in crate::daemon::container) fn check_name(state: &State, name: &str) -> Result<()> {
     let is_word = |c: char| c.is_ascii_alphanumeric();
     let begins = name.starts_with(is_word);
-    let goes_on = name.chars().skip(1).all(|c| is_word(c) || matches!(c, '_' | '.' | '-'));
+    let goes_on = name
+        .chars()
+        .skip(1)
+        .all(|c| is_word(c) || matches!(c, '_' | '.' | '-'));
     if !(begins && goes_on && name.len() > 1) {
         return Err(Error::invalid(format!(
             "Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
@@ -48,12 +53,22 @@ pub(in crate::daemon::container) fn check_name(state: &State, name: &str) -> Res
 fn free_name(state: &State) -> String {
     let names = (0_u32..).map(|attempt| {
         let [mood, thing] = crate::daemon::random_bytes::<2>().map(usize::from);
-        let name = format!("{}_{}", MOODS[mood % MOODS.len()], THINGS[thing % THINGS.len()]);
+        let name = format!(
+            "{}_{}",
+            MOODS[mood % MOODS.len()],
+            THINGS[thing % THINGS.len()]
+        );
         // the more names are gone, the longer they get
-        if attempt < 8 { name } else { format!("{name}{attempt}") }
+        if attempt < 8 {
+            name
+        } else {
+            format!("{name}{attempt}")
+        }
     });
     let is_free = |name: &String| state.containers().all(|container| container.name != *name);
-    { names }.find(is_free).expect("there are more names than containers")
+    { names }
+        .find(is_free)
+        .expect("there are more names than containers")
 }
 
 #[cfg(test)]

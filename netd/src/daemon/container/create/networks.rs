@@ -39,7 +39,10 @@ pub(super) fn resolve(
         may_have(network, &settings)?;
         may_join(main, network)?;
         if networks.insert(network.id, settings).is_some() {
-            return Err(Error::invalid(format!("network {} is named twice", network.name)));
+            return Err(Error::invalid(format!(
+                "network {} is named twice",
+                network.name
+            )));
         }
     }
     host.network_mode = Some(mode);
@@ -57,7 +60,11 @@ pub(super) fn resolve(
 
 /// `default` is what clients call the network of a container that names none.
 fn usual(name: &str) -> &str {
-    if matches!(name, "" | "default") { "bridge" } else { name }
+    if matches!(name, "" | "default") {
+        "bridge"
+    } else {
+        name
+    }
 }
 
 fn may_join(main: &Network, network: &Network) -> Result<()> {
@@ -80,7 +87,10 @@ mod tests {
 
     fn state() -> State {
         let mut state = State::default();
-        for (seed, name) in ["bridge", "host", "none", "front", "back"].into_iter().enumerate() {
+        for (seed, name) in ["bridge", "host", "none", "front", "back"]
+            .into_iter()
+            .enumerate()
+        {
             state.apply(Change::PutNetwork(Network {
                 id: NetworkId::from_bytes([seed as u8; 32]),
                 name: name.to_owned(),
@@ -103,25 +113,43 @@ mod tests {
     /// The mode and the networks' names of a container created so.
     fn resolved(mode: &str, endpoints: &str) -> Result<(NetworkMode, Vec<String>), String> {
         let state = state();
-        let mut host = HostConfig { network_mode: Some(mode.to_owned()), ..Default::default() };
+        let mut host = HostConfig {
+            network_mode: Some(mode.to_owned()),
+            ..Default::default()
+        };
         let endpoints = serde_json::from_str(endpoints).unwrap();
         let (mode, networks) =
             resolve(&state, &mut host, endpoints).map_err(|error| error.to_string())?;
-        let names = networks.keys().map(|id| state.network(*id).unwrap().name.clone()).collect();
+        let names = networks
+            .keys()
+            .map(|id| state.network(*id).unwrap().name.clone())
+            .collect();
         Ok((mode, names))
     }
 
     #[test]
     fn the_mode_and_the_endpoints_name_the_networks() {
         let attached = |names: &[&str]| {
-            Ok((NetworkMode::Attached, names.iter().map(ToString::to_string).collect::<Vec<_>>()))
+            Ok((
+                NetworkMode::Attached,
+                names.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ))
         };
         assert_eq!(resolved("", "{}"), attached(&["bridge"]));
-        assert_eq!(resolved("default", r#"{"default":{}}"#), attached(&["bridge"]));
+        assert_eq!(
+            resolved("default", r#"{"default":{}}"#),
+            attached(&["bridge"])
+        );
         assert_eq!(resolved("default", r#"{"front":{}}"#), attached(&["front"]));
         assert_eq!(resolved("front", "{}"), attached(&["front"]));
-        assert_eq!(resolved("front", r#"{"back":{}}"#), attached(&["front", "back"]));
-        assert_eq!(resolved("host", r#"{"host":{}}"#), Ok((NetworkMode::Host, vec![])));
+        assert_eq!(
+            resolved("front", r#"{"back":{}}"#),
+            attached(&["front", "back"])
+        );
+        assert_eq!(
+            resolved("host", r#"{"host":{}}"#),
+            Ok((NetworkMode::Host, vec![]))
+        );
         assert_eq!(resolved("none", "{}"), Ok((NetworkMode::None, vec![])));
     }
 
@@ -134,7 +162,10 @@ mod tests {
             ("host", r#"{"front":{}}"#),
             ("front", r#"{"none":{}}"#),
             ("default", r#"{"default":{"Aliases":["a"]}}"#),
-            ("default", r#"{"default":{"IPAMConfig":{"IPv4Address":"172.17.0.9"}}}"#),
+            (
+                "default",
+                r#"{"default":{"IPAMConfig":{"IPv4Address":"172.17.0.9"}}}"#,
+            ),
         ] {
             assert!(resolved(mode, endpoints).is_err(), "{mode} {endpoints}");
         }

@@ -1,8 +1,8 @@
 //! What a client may ask of Docker and not of rnet yet: each is refused by name, none is passed over.
 
 use bollard_stubs::models::{
-    ContainerConfig, HostConfig, HostConfigCgroupnsModeEnum as Cgroupns, HostConfigIsolationEnum as Isolation,
-    HostConfigLogConfig, RestartPolicyNameEnum as Restart,
+    ContainerConfig, HostConfig, HostConfigCgroupnsModeEnum as Cgroupns,
+    HostConfigIsolationEnum as Isolation, HostConfigLogConfig, RestartPolicyNameEnum as Restart,
 };
 use rnet_runtime_glue::defaults::SHM_SIZE;
 
@@ -10,17 +10,25 @@ use crate::error::{Error, Result};
 
 /// Refuses the first setting that would have to be ignored.
 pub(super) fn refuse(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
-    match asked_of_config(config).into_iter().chain(asked_of_host(host)).find(|(_, asked)| *asked) {
+    match asked_of_config(config)
+        .into_iter()
+        .chain(asked_of_host(host))
+        .find(|(_, asked)| *asked)
+    {
         None => Ok(()),
-        Some((field, _)) => {
-            Err(Error::Unsupported(format!("{field} is not supported by rnet yet: leave it out")))
-        }
+        Some((field, _)) => Err(Error::Unsupported(format!(
+            "{field} is not supported by rnet yet: leave it out"
+        ))),
     }
 }
 
 fn asked_of_config(config: &ContainerConfig) -> [(&'static str, bool); 5] {
-    let check = config.healthcheck.as_ref().and_then(|check| check.test.as_ref());
-    let checked = check.is_some_and(|test| !matches!(test.first().map(String::as_str), None | Some("NONE")));
+    let check = config
+        .healthcheck
+        .as_ref()
+        .and_then(|check| check.test.as_ref());
+    let checked =
+        check.is_some_and(|test| !matches!(test.first().map(String::as_str), None | Some("NONE")));
     [
         ("Domainname", text(&config.domainname)),
         ("Healthcheck", checked),
@@ -34,68 +42,182 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
     // every field is named, so that one that a later version of the API adds cannot be overlooked
     let HostConfig {
         // what the daemon and the runtime read
-        memory: _, memory_swap: _, nano_cpus: _, cpu_period: _, cpu_quota: _, pids_limit: _,
-        binds: _, mounts: _, tmpfs: _, readonly_rootfs: _, cap_add: _, cap_drop: _, group_add: _,
-        network_mode: _, port_bindings: _, publish_all_ports: _, auto_remove: _,
-        dns: _, dns_options: _, dns_search: _, extra_hosts: _,
+        memory: _,
+        memory_swap: _,
+        nano_cpus: _,
+        cpu_period: _,
+        cpu_quota: _,
+        pids_limit: _,
+        binds: _,
+        mounts: _,
+        tmpfs: _,
+        readonly_rootfs: _,
+        cap_add: _,
+        cap_drop: _,
+        group_add: _,
+        network_mode: _,
+        port_bindings: _,
+        publish_all_ports: _,
+        auto_remove: _,
+        dns: _,
+        dns_options: _,
+        dns_search: _,
+        extra_hosts: _,
         // what means nothing to the container
-        annotations: _, console_size: _, container_id_file: _,
-        cpu_shares, cgroup_parent, blkio_weight, blkio_weight_device, blkio_device_read_bps,
-        blkio_device_write_bps, blkio_device_read_iops, blkio_device_write_iops, cpu_realtime_period,
-        cpu_realtime_runtime, cpuset_cpus, cpuset_mems, devices, device_cgroup_rules, device_requests,
-        memory_reservation, memory_swappiness, oom_kill_disable, init, ulimits, cpu_count, cpu_percent,
-        io_maximum_iops, io_maximum_bandwidth, log_config, restart_policy, volume_driver, volumes_from,
-        cgroupns_mode, ipc_mode, cgroup, links, oom_score_adj, pid_mode, privileged, security_opt, storage_opt,
-        uts_mode, userns_mode, shm_size, sysctls, runtime, isolation, masked_paths, readonly_paths,
+        annotations: _,
+        console_size: _,
+        container_id_file: _,
+        cpu_shares,
+        cgroup_parent,
+        blkio_weight,
+        blkio_weight_device,
+        blkio_device_read_bps,
+        blkio_device_write_bps,
+        blkio_device_read_iops,
+        blkio_device_write_iops,
+        cpu_realtime_period,
+        cpu_realtime_runtime,
+        cpuset_cpus,
+        cpuset_mems,
+        devices,
+        device_cgroup_rules,
+        device_requests,
+        memory_reservation,
+        memory_swappiness,
+        oom_kill_disable,
+        init,
+        ulimits,
+        cpu_count,
+        cpu_percent,
+        io_maximum_iops,
+        io_maximum_bandwidth,
+        log_config,
+        restart_policy,
+        volume_driver,
+        volumes_from,
+        cgroupns_mode,
+        ipc_mode,
+        cgroup,
+        links,
+        oom_score_adj,
+        pid_mode,
+        privileged,
+        security_opt,
+        storage_opt,
+        uts_mode,
+        userns_mode,
+        shm_size,
+        sysctls,
+        runtime,
+        isolation,
+        masked_paths,
+        readonly_paths,
     } = host;
     let restart = restart_policy.as_ref().and_then(|policy| policy.name);
     let opaque = |option: &String| !option.starts_with("no-new-privileges");
     vec![
         ("HostConfig.Privileged", on(*privileged)),
-        ("HostConfig.SecurityOpt", security_opt.iter().flatten().any(opaque)),
+        (
+            "HostConfig.SecurityOpt",
+            security_opt.iter().flatten().any(opaque),
+        ),
         ("HostConfig.Devices", list(devices)),
         ("HostConfig.DeviceCgroupRules", list(device_cgroup_rules)),
         ("HostConfig.DeviceRequests", list(device_requests)),
         ("HostConfig.UsernsMode", text(userns_mode)),
-        ("HostConfig.PidMode", text(pid_mode) && pid_mode.as_deref() != Some("private")),
-        ("HostConfig.IpcMode", text(ipc_mode) && ipc_mode.as_deref() != Some("private")),
-        ("HostConfig.UTSMode", text(uts_mode) && uts_mode.as_deref() != Some("private")),
-        ("HostConfig.CgroupnsMode", matches!(cgroupns_mode, Some(Cgroupns::HOST))),
+        (
+            "HostConfig.PidMode",
+            text(pid_mode) && pid_mode.as_deref() != Some("private"),
+        ),
+        (
+            "HostConfig.IpcMode",
+            text(ipc_mode) && ipc_mode.as_deref() != Some("private"),
+        ),
+        (
+            "HostConfig.UTSMode",
+            text(uts_mode) && uts_mode.as_deref() != Some("private"),
+        ),
+        (
+            "HostConfig.CgroupnsMode",
+            matches!(cgroupns_mode, Some(Cgroupns::HOST)),
+        ),
         ("HostConfig.Cgroup", text(cgroup)),
         ("HostConfig.CgroupParent", text(cgroup_parent)),
         ("HostConfig.MaskedPaths", masked_paths.is_some()),
         ("HostConfig.ReadonlyPaths", readonly_paths.is_some()),
-        ("HostConfig.Sysctls", sysctls.as_ref().is_some_and(|it| !it.is_empty())),
-        ("HostConfig.Runtime", text(runtime) && runtime.as_deref() != Some("rnet")),
-        ("HostConfig.Isolation", matches!(isolation, Some(Isolation::PROCESS | Isolation::HYPERV))),
+        (
+            "HostConfig.Sysctls",
+            sysctls.as_ref().is_some_and(|it| !it.is_empty()),
+        ),
+        (
+            "HostConfig.Runtime",
+            text(runtime) && runtime.as_deref() != Some("rnet"),
+        ),
+        (
+            "HostConfig.Isolation",
+            matches!(isolation, Some(Isolation::PROCESS | Isolation::HYPERV)),
+        ),
         ("HostConfig.Init", on(*init)),
         ("HostConfig.Links", list(links)),
-        ("HostConfig.RestartPolicy", !matches!(restart, None | Some(Restart::EMPTY | Restart::NO))),
-        ("HostConfig.LogConfig", log_config.as_ref().is_some_and(asks_of_log)),
+        (
+            "HostConfig.RestartPolicy",
+            !matches!(restart, None | Some(Restart::EMPTY | Restart::NO)),
+        ),
+        (
+            "HostConfig.LogConfig",
+            log_config.as_ref().is_some_and(asks_of_log),
+        ),
         ("HostConfig.VolumeDriver", text(volume_driver)),
         ("HostConfig.VolumesFrom", list(volumes_from)),
-        ("HostConfig.StorageOpt", storage_opt.as_ref().is_some_and(|it| !it.is_empty())),
-        ("HostConfig.ShmSize", number(*shm_size) && shm_size.and_then(|it| it.try_into().ok()) != Some(SHM_SIZE)),
+        (
+            "HostConfig.StorageOpt",
+            storage_opt.as_ref().is_some_and(|it| !it.is_empty()),
+        ),
+        (
+            "HostConfig.ShmSize",
+            number(*shm_size) && shm_size.and_then(|it| it.try_into().ok()) != Some(SHM_SIZE),
+        ),
         ("HostConfig.Ulimits", list(ulimits)),
         ("HostConfig.OomKillDisable", on(*oom_kill_disable)),
         ("HostConfig.OomScoreAdj", number(*oom_score_adj)),
         ("HostConfig.MemoryReservation", number(*memory_reservation)),
-        ("HostConfig.MemorySwappiness", memory_swappiness.is_some_and(|it| it != -1)),
+        (
+            "HostConfig.MemorySwappiness",
+            memory_swappiness.is_some_and(|it| it != -1),
+        ),
         ("HostConfig.CpuShares", number(*cpu_shares)),
         ("HostConfig.CpuRealtimePeriod", number(*cpu_realtime_period)),
-        ("HostConfig.CpuRealtimeRuntime", number(*cpu_realtime_runtime)),
+        (
+            "HostConfig.CpuRealtimeRuntime",
+            number(*cpu_realtime_runtime),
+        ),
         ("HostConfig.CpusetCpus", text(cpuset_cpus)),
         ("HostConfig.CpusetMems", text(cpuset_mems)),
         ("HostConfig.CpuCount", number(*cpu_count)),
         ("HostConfig.CpuPercent", number(*cpu_percent)),
         ("HostConfig.IOMaximumIOps", number(*io_maximum_iops)),
-        ("HostConfig.IOMaximumBandwidth", number(*io_maximum_bandwidth)),
-        ("HostConfig.BlkioWeight", blkio_weight.is_some_and(|it| it != 0)),
+        (
+            "HostConfig.IOMaximumBandwidth",
+            number(*io_maximum_bandwidth),
+        ),
+        (
+            "HostConfig.BlkioWeight",
+            blkio_weight.is_some_and(|it| it != 0),
+        ),
         ("HostConfig.BlkioWeightDevice", list(blkio_weight_device)),
         ("HostConfig.BlkioDeviceReadBps", list(blkio_device_read_bps)),
-        ("HostConfig.BlkioDeviceWriteBps", list(blkio_device_write_bps)),
-        ("HostConfig.BlkioDeviceReadIOps", list(blkio_device_read_iops)),
-        ("HostConfig.BlkioDeviceWriteIOps", list(blkio_device_write_iops)),
+        (
+            "HostConfig.BlkioDeviceWriteBps",
+            list(blkio_device_write_bps),
+        ),
+        (
+            "HostConfig.BlkioDeviceReadIOps",
+            list(blkio_device_read_iops),
+        ),
+        (
+            "HostConfig.BlkioDeviceWriteIOps",
+            list(blkio_device_write_iops),
+        ),
     ]
 }
 
@@ -126,7 +248,9 @@ mod tests {
 
     fn refused(host: &str) -> Option<String> {
         let host = serde_json::from_str(host).unwrap();
-        refuse(&ContainerConfig::default(), &host).err().map(|error| error.to_string())
+        refuse(&ContainerConfig::default(), &host)
+            .err()
+            .map(|error| error.to_string())
     }
 
     #[test]
@@ -149,15 +273,24 @@ mod tests {
     fn a_setting_that_would_be_ignored_is_refused_by_name() {
         for (host, field) in [
             (r#"{"Privileged":true}"#, "HostConfig.Privileged"),
-            (r#"{"SecurityOpt":["no-new-privileges","seccomp=x"]}"#, "HostConfig.SecurityOpt"),
+            (
+                r#"{"SecurityOpt":["no-new-privileges","seccomp=x"]}"#,
+                "HostConfig.SecurityOpt",
+            ),
             (r#"{"PidMode":"host"}"#, "HostConfig.PidMode"),
             (r#"{"CgroupnsMode":"host"}"#, "HostConfig.CgroupnsMode"),
-            (r#"{"RestartPolicy":{"Name":"always"}}"#, "HostConfig.RestartPolicy"),
+            (
+                r#"{"RestartPolicy":{"Name":"always"}}"#,
+                "HostConfig.RestartPolicy",
+            ),
             (r#"{"MaskedPaths":[]}"#, "HostConfig.MaskedPaths"),
             (r#"{"MemorySwappiness":0}"#, "HostConfig.MemorySwappiness"),
         ] {
             let refusal = refused(host).unwrap_or_default();
-            assert!(refusal.starts_with(&format!("{field} is not supported")), "{host}: {refusal}");
+            assert!(
+                refusal.starts_with(&format!("{field} is not supported")),
+                "{host}: {refusal}"
+            );
         }
     }
 }

@@ -1,0 +1,118 @@
+//! Running programs in containers that run already.
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bollard_stubs::models::{
+    ExecConfig, ExecInspectResponse, ExecStartConfig, IdResponse, ProcessConfig,
+};
+use rnet_runtime_glue::RuntimeError;
+use rnet_runtime_glue::log::Stream as Output;
+
+use super::attach::{TELLS_MULTIPLEXED, size};
+use crate::api::body::Json;
+use crate::api::hijack::{Takeover, Talk};
+use crate::api::logs::{MULTIPLEXED, RAW, frame};
+use crate::api::query::Params;
+use crate::api::version::ApiVersion;
+use crate::api::{Answer, Api};
+use crate::daemon::{Exec, Progress};
+use crate::error::Error;
+
+pub(super) async fn create(
+    State(api): State<Api>,
+    Path(reference): Path<String>,
+    Json(config): Json<ExecConfig>,
+) -> Answer<Response> {
+    let id = api
+        .run(move |daemon| daemon.exec_create(&reference, config))
+        .await?;
+    Ok((StatusCode::CREATED, axum::Json(IdResponse { id })).into_response())
+}
+
+pub(super) async fn start(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    version: ApiVersion,
+    mut request: Request,
+) -> Answer<Response> {
+    let takeover = Takeover::of(&mut request);
+    let Json(config): Json<ExecStartConfig> = Json::read(request).await?;
+    let detach = config.detach.unwrap_or(false);
+    let (started, tty) = api
+        .run(move |daemon| {
+            let tty = daemon.exec_inspect(&id)?.config.tty.unwrap_or(false);
+            Ok((daemon.exec_start(&id), tty))
+        })
+        .await?;
+    let talk = match started {
+        Ok(_) if detach => return Ok(StatusCode::OK.into_response()),
+        Ok(stream) => Talk::new(Vec::new(), async { Some(stream) }),
+        // clients look for this among the output, and for the exit code in the end (moby, exec_routes.go)
+        Err(error @ Error::Runtime(RuntimeError::Command { .. })) if !detach => {
+            Talk::new(complaint(&error, tty), async { None })
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let multiplexed = !tty && version >= TELLS_MULTIPLEXED;
+    takeover.splice(&api, if multiplexed { MULTIPLEXED } else { RAW }, talk)
+}
+
+fn complaint(error: &Error, tty: bool) -> Vec<u8> {
+    let text = format!("{}\r\n", error.chain());
+    if tty {
+        text.into_bytes()
+    } else {
+        frame(Output::Stderr, &text)
+    }
+}
+
+pub(super) async fn resize(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Answer<StatusCode> {
+    let (rows, columns) = size(&params)?;
+    api.run(move |daemon| daemon.exec_resize(&id, rows, columns))
+        .await?;
+    Ok(StatusCode::OK)
+}
+
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Answer<axum::Json<ExecInspectResponse>> {
+    api.run(move |daemon| daemon.exec_inspect(&id))
+        .await
+        .map(inspect)
+        .map(axum::Json)
+}
+
+fn inspect(exec: Exec) -> ExecInspectResponse {
+    let (running, pid, exit_code) = match exec.progress {
+        Progress::Created => (false, 0, None),
+        Progress::Running { pid } => (true, pid, None),
+        Progress::Exited { code, .. } => (false, 0, Some(code)),
+    };
+    let config = exec.config;
+    let mut words = config.cmd.unwrap_or_default().into_iter();
+    ExecInspectResponse {
+        can_remove: Some(false),
+        detach_keys: config.detach_keys,
+        id: Some(exec.id),
+        running: Some(running),
+        exit_code,
+        process_config: Some(ProcessConfig {
+            privileged: Some(false),
+            user: config.user,
+            tty: Some(config.tty.unwrap_or(false)),
+            entrypoint: words.next(),
+            arguments: Some(words.collect()),
+        }),
+        open_stdin: Some(config.attach_stdin.unwrap_or(false)),
+        open_stderr: Some(config.attach_stderr.unwrap_or(false)),
+        open_stdout: Some(config.attach_stdout.unwrap_or(false)),
+        container_id: Some(exec.container.to_string()),
+        pid: Some(i64::from(pid)),
+    }
+}

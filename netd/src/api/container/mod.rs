@@ -1,0 +1,47 @@
+//! `/containers` and `/exec`.
+
+mod attach;
+mod create;
+mod exec;
+mod lifecycle;
+mod list;
+mod prune;
+mod top;
+mod wait;
+
+use axum::extract::{Path, State};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+
+use super::logs;
+use super::render::container::{Inspection, inspect};
+use super::{Answer, Api};
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/containers/json", get(list::list))
+        .route("/containers/create", post(create::create))
+        .route("/containers/prune", post(prune::prune))
+        .route("/containers/{id}", delete(lifecycle::remove))
+        .route("/containers/{id}/json", get(show))
+        .route("/containers/{id}/start", post(lifecycle::start))
+        .route("/containers/{id}/stop", post(lifecycle::stop))
+        .route("/containers/{id}/restart", post(lifecycle::restart))
+        .route("/containers/{id}/kill", post(lifecycle::kill))
+        .route("/containers/{id}/rename", post(lifecycle::rename))
+        .route("/containers/{id}/wait", post(wait::wait))
+        .route("/containers/{id}/top", get(top::top))
+        .route("/containers/{id}/logs", get(logs::logs))
+        .route("/containers/{id}/attach", post(attach::attach))
+        .route("/containers/{id}/resize", post(attach::resize))
+        .route("/containers/{id}/exec", post(exec::create))
+        .route("/exec/{id}/start", post(exec::start))
+        .route("/exec/{id}/resize", post(exec::resize))
+        .route("/exec/{id}/json", get(exec::show))
+}
+
+async fn show(State(api): State<Api>, Path(reference): Path<String>) -> Answer<Json<Inspection>> {
+    api.run(move |daemon| Ok(inspect(daemon, daemon.find_container(&reference)?)))
+        .await
+        .map(Json)
+}

@@ -1,0 +1,194 @@
+//! Taking a connection over: after the `101`, bytes go both ways between the client and a process, untouched.
+//!
+//! ```text
+//! client --input--> process    ends with the client's half; the process then reads end-of-file
+//! client <-output-- process    ends with the process; the connection then ends as a whole
+//! ```
+
+use std::future::Future;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream as Process;
+use std::pin::pin;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, Stream, StreamExt, stream};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncWriteExt, Interest, copy};
+use tokio::net::UnixStream;
+use tokio_util::io::ReaderStream;
+
+use super::{Answer, Api};
+use crate::fd::watched;
+
+/// A request that may be taken over.
+pub(super) struct Takeover(Option<OnUpgrade>);
+
+/// What a client hears: what was written before, then a process's streams, once there are any.
+pub(super) struct Talk {
+    past: Vec<u8>,
+    process: BoxFuture<'static, Option<Process>>,
+}
+
+impl Talk {
+    /// A talk that ends after `past` when no process comes.
+    pub(super) fn new(
+        past: Vec<u8>,
+        process: impl Future<Output = Option<Process>> + Send + 'static,
+    ) -> Self {
+        Self {
+            past,
+            process: process.boxed(),
+        }
+    }
+}
+
+impl Takeover {
+    /// Takes from a request what is needed; the client asks for it by `Upgrade: tcp`.
+    pub(super) fn of(request: &mut Request) -> Self {
+        let asked = request
+            .headers()
+            .get(header::UPGRADE)
+            .is_some_and(|it| !it.is_empty());
+        Self(request.extensions_mut().remove().filter(|_| asked))
+    }
+
+    /// Answers, and lets the client and the process talk.
+    ///
+    /// A client that does not ask for an upgrade is told the output, and cannot send input.
+    pub(super) fn splice(
+        self,
+        api: &Api,
+        content_type: &'static str,
+        talk: Talk,
+    ) -> Answer<Response> {
+        let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(content_type))];
+        let closing = api.closing.clone();
+        let Some(upgrade) = self.0 else {
+            let body = output(talk).take_until(closing.cancelled_owned());
+            return Ok((content_type, Body::from_stream(body)).into_response());
+        };
+        api.tasks.spawn(async move {
+            let both = async {
+                let client = upgrade.await.map_err(io::Error::other)?;
+                both_ways(client, talk).await
+            };
+            let ended = tokio::select! {
+                ended = both => ended,
+                () = closing.cancelled() => Ok(()),
+            };
+            if let Err(error) = ended {
+                tracing::debug!("a client broke off: {error}");
+            }
+        });
+        let switch = [
+            (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+            (header::UPGRADE, HeaderValue::from_static("tcp")),
+        ];
+        Ok((StatusCode::SWITCHING_PROTOCOLS, content_type, switch).into_response())
+    }
+}
+
+/// Everything the client hears, for one that cannot speak.
+fn output(talk: Talk) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let live = async {
+        let Some(process) = talk.process.await else {
+            return stream::empty().boxed();
+        };
+        match in_event_loop(process) {
+            Ok(process) => ReaderStream::new(process).boxed(),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        }
+    };
+    let past = stream::once(async { Ok(Bytes::from(talk.past)) });
+    past.chain(stream::once(live).flatten())
+}
+
+async fn both_ways(client: Upgraded, talk: Talk) -> io::Result<()> {
+    let parts = client
+        .downcast::<TokioIo<UnixStream>>()
+        .map_err(|_| io::Error::other("a client came over something else than a socket"))?;
+    let mut client = parts.io.into_inner();
+    client.write_all(&talk.past).await?;
+    let gone = gone(&client)?;
+    let mut gone = pin!(gone);
+    let process = tokio::select! {
+        process = talk.process => process,
+        gone = &mut gone => return gone,
+    };
+    let Some(process) = process else {
+        return client.shutdown().await;
+    };
+    let mut process = in_event_loop(process)?;
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_process, mut to_process) = process.split();
+    let input = async {
+        to_process.write_all(&parts.read_buf).await?;
+        copy(&mut from_client, &mut to_process).await?;
+        to_process.shutdown().await
+    };
+    let listening = async {
+        if let Err(error) = input.await {
+            tracing::debug!("no more input is taken: {error}");
+        }
+        // what remains is output, until the client is gone altogether
+        gone.await
+    };
+    tokio::select! {
+        output = copy(&mut from_process, &mut to_client) => {
+            output?;
+            to_client.shutdown().await
+        }
+        gone = listening => gone,
+    }
+}
+
+fn in_event_loop(process: Process) -> io::Result<UnixStream> {
+    process.set_nonblocking(true)?;
+    UnixStream::from_std(process)
+}
+
+/// Resolves when the client has closed its end, both ways: one that only has no more input still listens.
+fn gone(client: &UnixStream) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
+    let duplicate: OwnedFd = client.as_fd().try_clone_to_owned()?;
+    // whoever waits for errors alone is told of a hangup, and never of room to write
+    let hangup = watched(duplicate, Interest::ERROR)?;
+    Ok(async move { hangup.ready(Interest::WRITABLE).await.map(drop) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_with_no_more_input_is_not_gone() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let gone = gone(&ours).unwrap();
+        let mut gone = pin!(gone);
+        theirs.shutdown().await.unwrap();
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut gone).await;
+        assert!(early.is_err(), "half a close was taken for a whole one");
+        drop(theirs);
+        tokio::time::timeout(Duration::from_secs(5), gone)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_cannot_speak_hears_the_past_and_the_process() {
+        let (ours, theirs) = Process::pair().unwrap();
+        let talk = Talk::new(b"past ".to_vec(), async { Some(ours) });
+        std::io::Write::write_all(&mut &theirs, b"present").unwrap();
+        drop(theirs);
+        let heard: Vec<_> = output(talk).map(Result::unwrap).collect().await;
+        assert_eq!(heard.concat(), b"past present");
+    }
+}

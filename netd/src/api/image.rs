@@ -1,0 +1,238 @@
+//! `/images`: importing, listing, naming and removing.
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bollard_stubs::models::{
+    CreateImageInfo, ImageConfig, ImageDeleteResponseItem, ImageInspect, ImageInspectRootFs,
+    ImageSummary,
+};
+use futures_util::TryStreamExt;
+use rnet_runtime_glue::image::{Image, Import, Reference, Removed};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::error::Failure;
+use super::query::Params;
+use super::{Answer, Api};
+use crate::daemon::Daemon;
+use crate::error::{Error, Result};
+
+const FILTERS: &[&str] = &["before", "dangling", "label", "reference", "since", "until"];
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/images/json", get(list))
+        .route("/images/create", post(create))
+        // an image's name has slashes
+        .route("/images/{*path}", get(show).post(tag).delete(remove))
+}
+
+async fn list(State(api): State<Api>, params: Params) -> Answer<Json<Vec<ImageSummary>>> {
+    let filters = params.filters(FILTERS)?;
+    let dangling = filters.flag("dangling")?;
+    let matches = move |image: &Image| {
+        let labels = &image.config.labels;
+        let named = |wanted: &str| image.references.iter().any(|it| is_named(it, wanted));
+        dangling.is_none_or(|dangling| dangling == image.references.is_empty())
+            && filters.any("reference", named)
+            && filters.labels("label", |key| labels.get(key).map(String::as_str))
+    };
+    let images = api.run(move |daemon| Ok(daemon.images().list())).await?;
+    Ok(Json(
+        images.into_iter().filter(matches).map(summary).collect(),
+    ))
+}
+
+/// Imports the body, the archive of a root file system.
+async fn create(State(api): State<Api>, params: Params, request: Request) -> Answer<Response> {
+    if let Some(name) = params.text("fromImage") {
+        return Err(Failure::unsupported(format!(
+            "cannot pull {name}: rnet does not pull images yet: import a root file system instead \
+             (`rnet image import NAME ROOTFS.tar`)"
+        )));
+    }
+    match params.text("fromSrc") {
+        Some("-") => {}
+        Some(_) => {
+            return Err(Failure::unsupported(
+                "only an import of the request's body (fromSrc=-) is supported",
+            ));
+        }
+        None => {
+            return Err(Failure::invalid(
+                "fromSrc=- is expected, and an archive in the body",
+            ));
+        }
+    }
+    if params.text("changes").is_some() {
+        return Err(Failure::unsupported(
+            "changes to an imported image are not supported by rnet yet",
+        ));
+    }
+    let import = Import {
+        reference: reference(&params)?,
+        comment: params.text("message").unwrap_or_default().to_owned(),
+        ..Import::default()
+    };
+    let body = request
+        .into_body()
+        .into_data_stream()
+        .map_err(std::io::Error::other);
+    let archive = SyncIoBridge::new(StreamReader::new(body));
+    let image = api
+        .run(move |daemon| Ok(daemon.images().import(archive, import)?))
+        .await?;
+    let done = CreateImageInfo {
+        status: Some(image.id.to_string()),
+        ..CreateImageInfo::default()
+    };
+    Ok(Json(done).into_response())
+}
+
+async fn show(State(api): State<Api>, Path(path): Path<String>) -> Answer<Json<ImageInspect>> {
+    let name = path
+        .strip_suffix("/json")
+        .ok_or_else(Failure::page_not_found)?
+        .to_owned();
+    let image = api
+        .run(move |daemon| Ok(daemon.images().find(&name)?))
+        .await?;
+    Ok(Json(inspect(image)))
+}
+
+async fn tag(
+    State(api): State<Api>,
+    Path(path): Path<String>,
+    params: Params,
+) -> Answer<StatusCode> {
+    let name = path
+        .strip_suffix("/tag")
+        .ok_or_else(Failure::page_not_found)?
+        .to_owned();
+    let Some(reference) = reference(&params)? else {
+        return Err(Failure::invalid(
+            "a repository to tag the image with is expected (repo=)",
+        ));
+    };
+    api.run(move |daemon| Ok(daemon.images().tag(&name, reference)?))
+        .await?;
+    Ok(StatusCode::CREATED)
+}
+
+async fn remove(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Answer<Json<Vec<ImageDeleteResponseItem>>> {
+    let force = params.flag("force");
+    let removed = api.run(move |daemon| {
+        refuse_in_use(daemon, &name)?;
+        Ok(daemon.images().remove(&name, force)?)
+    });
+    Ok(Json(items(removed.await?)))
+}
+
+/// Refuses to remove an image with its last name while a container is made from it.
+fn refuse_in_use(daemon: &Daemon, name: &str) -> Result<()> {
+    let image = daemon.images().find(name)?;
+    let is_name = name
+        .parse::<Reference>()
+        .is_ok_and(|it| image.references.contains(&it));
+    if is_name && image.references.len() > 1 {
+        return Ok(());
+    }
+    let id = image.id.to_string();
+    let user = daemon.read(|state| state.containers().find(|it| it.image_id == id).cloned());
+    let Some(container) = user else { return Ok(()) };
+    let runs = if container.run.is_running() {
+        "running"
+    } else {
+        "stopped"
+    };
+    Err(Error::Conflict(format!(
+        "conflict: unable to delete {name} (cannot be forced) - image is being used by {runs} container {}",
+        container.id.short()
+    )))
+}
+
+fn reference(params: &Params) -> Answer<Option<Reference>> {
+    let Some(repository) = params.text("repo") else {
+        return Ok(None);
+    };
+    let reference = match params.text("tag") {
+        Some(tag) => Reference::new(repository, tag),
+        None => repository.parse(),
+    };
+    reference
+        .map(Some)
+        .map_err(|error| Failure::invalid(error.to_string()))
+}
+
+fn is_named(reference: &Reference, wanted: &str) -> bool {
+    reference.repository() == wanted
+        || wanted
+            .parse()
+            .is_ok_and(|wanted: Reference| wanted == *reference)
+}
+
+fn summary(image: Image) -> ImageSummary {
+    let size = i64::try_from(image.size).unwrap_or(i64::MAX);
+    ImageSummary {
+        id: image.id.to_string(),
+        repo_tags: image.references.iter().map(Reference::to_string).collect(),
+        created: image.created.as_second(),
+        size,
+        shared_size: -1,
+        labels: image.config.labels.into_iter().collect(),
+        containers: -1,
+        ..ImageSummary::default()
+    }
+}
+
+fn inspect(image: Image) -> ImageInspect {
+    let config = image.config;
+    ImageInspect {
+        id: Some(image.id.to_string()),
+        repo_tags: Some(image.references.iter().map(Reference::to_string).collect()),
+        repo_digests: Some(vec![]),
+        comment: Some(image.comment),
+        created: Some(image.created.to_string()),
+        author: Some(String::new()),
+        config: Some(ImageConfig {
+            user: Some(config.user),
+            exposed_ports: Some(config.exposed_ports.into_keys().collect()),
+            env: Some(config.env),
+            entrypoint: Some(config.entrypoint).filter(|words| !words.is_empty()),
+            cmd: Some(config.cmd).filter(|words| !words.is_empty()),
+            working_dir: Some(config.working_dir),
+            labels: Some(config.labels.into_iter().collect()),
+            ..ImageConfig::default()
+        }),
+        architecture: Some(image.architecture),
+        os: Some("linux".to_owned()),
+        size: i64::try_from(image.size).ok(),
+        root_fs: Some(ImageInspectRootFs {
+            typ: "layers".to_owned(),
+            layers: Some(image.diff_ids.iter().map(ToString::to_string).collect()),
+        }),
+        ..ImageInspect::default()
+    }
+}
+
+fn items(removed: Removed) -> Vec<ImageDeleteResponseItem> {
+    let untagged = removed
+        .untagged
+        .into_iter()
+        .map(|reference| ImageDeleteResponseItem {
+            untagged: Some(reference.to_string()),
+            deleted: None,
+        });
+    let deleted = removed.deleted.into_iter().chain(removed.layers);
+    let deleted = deleted.map(|digest| ImageDeleteResponseItem {
+        untagged: None,
+        deleted: Some(digest.to_string()),
+    });
+    untagged.chain(deleted).collect()
+}

@@ -1,0 +1,90 @@
+//! The HTTP API of the daemon, in the shape of the Docker Engine API.
+//!
+//! Handlers translate and nothing else: a request into a call of the daemon, its answer into the models of that API.
+
+mod body;
+mod container;
+mod error;
+mod events;
+mod filter;
+mod growth;
+mod hijack;
+mod image;
+mod logs;
+mod network;
+mod query;
+mod render;
+mod serve;
+mod stream;
+mod system;
+mod time;
+mod version;
+
+pub use serve::serve;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, map_response};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::daemon::Daemon;
+use crate::error::Result;
+
+use error::{Failure, page_not_found};
+
+/// What a handler answers.
+type Answer<T> = std::result::Result<T, Failure>;
+
+/// What every handler holds.
+#[derive(Clone)]
+struct Api {
+    daemon: Arc<Daemon>,
+    /// Told when the API closes: whatever streams ends then.
+    closing: CancellationToken,
+    /// Owns the tasks that outlive their request: the upgraded connections.
+    tasks: TaskTracker,
+}
+
+impl Api {
+    fn new(daemon: Arc<Daemon>) -> Self {
+        Self {
+            daemon,
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Does `work`, which may block; it is finished even when the client goes away meanwhile.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Daemon>) -> Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        let daemon = Arc::clone(&self.daemon);
+        let done = tokio::task::spawn_blocking(move || work(&daemon)).await;
+        Ok(done.map_err(Failure::broken)??)
+    }
+}
+
+/// The whole API over `daemon`, to be served or called.
+pub fn router(daemon: Arc<Daemon>) -> Router {
+    routes(Api::new(daemon))
+}
+
+fn routes(api: Api) -> Router {
+    let unversioned = Router::new()
+        .merge(system::routes())
+        .merge(events::routes())
+        .merge(network::routes())
+        .merge(container::routes())
+        .merge(image::routes())
+        .fallback(page_not_found)
+        .method_not_allowed_fallback(page_not_found)
+        .with_state(api);
+    // the version is part of the path, so it has to be read before a route is looked for
+    Router::new()
+        .fallback_service(unversioned)
+        .layer(from_fn(version::negotiate))
+        .layer(map_response(version::introduce))
+}

@@ -1,0 +1,197 @@
+//! Creating a network.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bollard_stubs::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkCreateResponse};
+use rnet_ipam::SubnetRequest;
+
+use crate::api::body::Json;
+use crate::api::version::ApiVersion;
+use crate::api::{Answer, Api};
+use crate::daemon::NetworkRequest;
+use crate::error::{Error, Result};
+
+pub(super) async fn create(
+    State(api): State<Api>,
+    version: ApiVersion,
+    Json(body): Json<NetworkCreateRequest>,
+) -> Answer<Response> {
+    let mut request = read(body)?;
+    if version < ApiVersion::new(48) {
+        request.enable_ipv4 = None; // the field is younger
+    }
+    let id = api
+        .run(move |daemon| daemon.create_network(request))
+        .await?;
+    let answer = NetworkCreateResponse {
+        id: id.to_string(),
+        warning: String::new(),
+    };
+    Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
+}
+
+/// Reads the body into a request; refuses what is malformed, and what is not supported yet.
+fn read(body: NetworkCreateRequest) -> Result<NetworkRequest> {
+    let on = |switch: Option<bool>| switch.unwrap_or(false);
+    let template = body
+        .config_from
+        .and_then(|from| from.network)
+        .unwrap_or_default();
+    let scope = body.scope.unwrap_or_default();
+    let asked = [
+        ("Ingress", on(body.ingress)),
+        ("ConfigOnly", on(body.config_only)),
+        ("ConfigFrom", !template.is_empty()),
+        ("Scope", !matches!(scope.as_str(), "" | "local")),
+    ];
+    if let Some((field, _)) = asked.into_iter().find(|(_, asked)| *asked) {
+        return Err(Error::Unsupported(format!(
+            "{field} of a network is not supported by rnet yet"
+        )));
+    }
+    let Ipam {
+        driver,
+        config,
+        options,
+    } = body.ipam.unwrap_or_default();
+    let ipam_driver = driver.unwrap_or_default();
+    if !matches!(ipam_driver.as_str(), "" | "default") {
+        return Err(Error::NotFound {
+            kind: "could not find plugin",
+            reference: format!("{ipam_driver} in v1 plugin registry: plugin"),
+        });
+    }
+    Ok(NetworkRequest {
+        name: body.name,
+        driver: body
+            .driver
+            .filter(|driver| !matches!(driver.as_str(), "" | "default")),
+        enable_ipv4: body.enable_ipv4,
+        enable_ipv6: body.enable_ipv6,
+        internal: on(body.internal),
+        attachable: on(body.attachable),
+        subnets: subnets(config.unwrap_or_default())?,
+        ipam_options: options.unwrap_or_default().into_iter().collect(),
+        options: body.options.unwrap_or_default().into_iter().collect(),
+        labels: body.labels.unwrap_or_default().into_iter().collect(),
+    })
+}
+
+/// Reads every entry, and tells of all mistakes at once.
+fn subnets(entries: Vec<IpamConfig>) -> Result<Vec<SubnetRequest>> {
+    let mut mistakes = Vec::new();
+    let subnets = entries
+        .into_iter()
+        .map(|entry| subnet(entry, &mut mistakes))
+        .collect();
+    if mistakes.is_empty() {
+        return Ok(subnets);
+    }
+    Err(Error::Invalid(format!(
+        "invalid network config:\n{}",
+        mistakes.join("\n")
+    )))
+}
+
+fn subnet(entry: IpamConfig, mistakes: &mut Vec<String>) -> SubnetRequest {
+    let mut auxiliary_addresses = BTreeMap::new();
+    for (name, text) in entry.auxiliary_addresses.into_iter().flatten() {
+        let address: Option<IpAddr> = parse("auxiliary address", Some(text), mistakes);
+        auxiliary_addresses.extend(address.map(|address| (name, address)));
+    }
+    SubnetRequest {
+        subnet: parse("subnet", entry.subnet, mistakes),
+        ip_range: parse("ip-range", entry.ip_range, mistakes),
+        gateway: parse("gateway", entry.gateway, mistakes),
+        auxiliary_addresses,
+    }
+}
+
+fn parse<T: FromStr>(what: &str, text: Option<String>, mistakes: &mut Vec<String>) -> Option<T> {
+    let text = text.filter(|text| !text.is_empty())?;
+    let expected = if what.contains("net") || what.contains("range") {
+        "an address and a prefix length such as 172.25.0.0/16 are expected"
+    } else {
+        "an IP address is expected"
+    };
+    // a bare address is no subnet, although it can be read as one of a single address
+    let complete = what.contains("address") || what == "gateway" || text.contains('/');
+    let parsed = text.parse().ok().filter(|_| complete);
+    if parsed.is_none() {
+        mistakes.push(format!("invalid {what} {text}: {expected}"));
+    }
+    parsed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(text: &str) -> Result<NetworkRequest> {
+        read(serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn what_the_docker_cli_sends_is_read() {
+        let request = request(
+            r#"{"Name":"n","CheckDuplicate":true,"Driver":"bridge","Scope":"","EnableIPv6":false,
+                "IPAM":{"Driver":"default","Options":{},"Config":[{"Subnet":"172.25.0.0/16",
+                "IPRange":"172.25.100.0/24","Gateway":"","AuxiliaryAddresses":{"r":"172.25.0.9"}}]},
+                "Internal":false,"Attachable":false,"Ingress":false,"ConfigOnly":false,
+                "ConfigFrom":{"Network":""},"Options":{"a":"b"},"Labels":{"k":"v"}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (request.name.as_str(), request.driver.as_deref()),
+            ("n", Some("bridge"))
+        );
+        let subnet = &request.subnets[0];
+        assert_eq!(subnet.subnet, Some("172.25.0.0/16".parse().unwrap()));
+        assert_eq!(subnet.gateway, None);
+        assert_eq!(
+            subnet.auxiliary_addresses["r"],
+            "172.25.0.9".parse::<IpAddr>().unwrap()
+        );
+        assert_eq!(
+            (request.options["a"].as_str(), request.labels["k"].as_str()),
+            ("b", "v")
+        );
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let error = request(
+            r#"{"Name":"n","IPAM":{"Config":[{"Subnet":"172.25.0.0","Gateway":"x"},{"IPRange":"10.0.0.0/40"}]}}"#,
+        )
+        .unwrap_err()
+        .to_string();
+        assert_eq!(error.lines().count(), 4, "{error}");
+        for word in [
+            "invalid network config:",
+            "subnet 172.25.0.0:",
+            "gateway x:",
+            "ip-range 10.0.0.0/40:",
+        ] {
+            assert!(error.contains(word), "{word} in {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        for (text, field) in [
+            (r#"{"Name":"n","ConfigOnly":true}"#, "ConfigOnly"),
+            (r#"{"Name":"n","Scope":"swarm"}"#, "Scope"),
+            (r#"{"Name":"n","IPAM":{"Driver":"other"}}"#, "other"),
+        ] {
+            assert!(
+                request(text).unwrap_err().to_string().contains(field),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! A container as an inspection shows it.
+
+use std::collections::HashMap;
+
+use bollard_stubs::models::{
+    ContainerInspectResponse, ContainerState, DriverData, EndpointSettings, MountPoint,
+    NetworkSettings,
+};
+use serde::Serialize;
+
+use super::{endpoint, ports};
+use crate::container::{Container, Run};
+use crate::daemon::Daemon;
+
+/// The moment that stands for "never".
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+/// An inspection, with the members that the newest version of the API has dropped and scripts still read.
+#[derive(Serialize)]
+pub(in crate::api) struct Inspection {
+    #[serde(flatten)]
+    body: ContainerInspectResponse,
+    #[serde(rename = "NetworkSettings")]
+    network: Network,
+}
+
+#[derive(Serialize)]
+struct Network {
+    #[serde(flatten)]
+    settings: NetworkSettings,
+    #[serde(flatten)]
+    on_bridge: OnBridge,
+}
+
+/// The container's place on the default network, once the only one there was.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct OnBridge {
+    bridge: String,
+    #[serde(rename = "EndpointID")]
+    endpoint_id: String,
+    gateway: String,
+    #[serde(rename = "GlobalIPv6Address")]
+    global_ipv6_address: String,
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    global_ipv6_prefix_len: i64,
+    #[serde(rename = "IPAddress")]
+    ip_address: String,
+    #[serde(rename = "IPPrefixLen")]
+    ip_prefix_len: i64,
+    #[serde(rename = "IPv6Gateway")]
+    ipv6_gateway: String,
+    mac_address: String,
+}
+
+/// Shows one container.
+pub(in crate::api) fn inspect(daemon: &Daemon, container: Container) -> Inspection {
+    let (networks, published) = daemon.read(|state| {
+        let sandbox = state.sandbox_of(container.id);
+        let published = sandbox.map(|sandbox| sandbox.ports.clone());
+        (endpoint::networks(state, &container), published)
+    });
+    let sandbox = container.run.sandbox();
+    let exposed = container
+        .config
+        .exposed_ports
+        .as_deref()
+        .unwrap_or_default();
+    let settings = NetworkSettings {
+        sandbox_id: Some(sandbox.map(|id| id.to_string()).unwrap_or_default()),
+        sandbox_key: Some(
+            sandbox
+                .map(|id| daemon.sandbox_key(id).display().to_string())
+                .unwrap_or_default(),
+        ),
+        ports: Some(published.map_or_else(HashMap::new, |it| ports::map(&it, exposed))),
+        networks: None,
+    };
+    let on_bridge = networks
+        .get("bridge")
+        .cloned()
+        .map(on_bridge)
+        .unwrap_or_default();
+    let settings = NetworkSettings {
+        networks: Some(networks),
+        ..settings
+    };
+    Inspection {
+        body: body(daemon, container),
+        network: Network {
+            settings,
+            on_bridge,
+        },
+    }
+}
+
+fn body(daemon: &Daemon, container: Container) -> ContainerInspectResponse {
+    let file = |name: &str| {
+        Some(
+            daemon
+                .container_file(container.id, name)
+                .display()
+                .to_string(),
+        )
+    };
+    let words = container
+        .config
+        .entrypoint
+        .iter()
+        .chain(&container.config.cmd)
+        .flatten()
+        .cloned();
+    let words: Vec<String> = words.collect();
+    let execs = daemon.execs_of(container.id);
+    ContainerInspectResponse {
+        id: Some(container.id.to_string()),
+        created: Some(container.created.to_string()),
+        path: words.first().cloned(),
+        args: Some(words.into_iter().skip(1).collect()),
+        state: Some(state(&container.run)),
+        image: Some(container.image_id.clone()),
+        resolv_conf_path: file("resolv.conf"),
+        hostname_path: file("hostname"),
+        hosts_path: file("hosts"),
+        log_path: Some(daemon.log_path(container.id).display().to_string()),
+        name: Some(format!("/{}", container.name)),
+        restart_count: Some(0),
+        driver: Some("overlay2".to_owned()),
+        platform: Some("linux".to_owned()),
+        mount_label: Some(String::new()),
+        process_label: Some(String::new()),
+        app_armor_profile: Some(String::new()),
+        exec_ids: (!execs.is_empty()).then_some(execs),
+        graph_driver: Some(graph_driver(daemon, &container)),
+        mounts: Some(mounts(&container)),
+        config: Some(container.config),
+        host_config: Some(container.host_config),
+        ..ContainerInspectResponse::default()
+    }
+}
+
+fn state(run: &Run) -> ContainerState {
+    let shown = ContainerState {
+        status: Some(run.status()),
+        running: Some(run.is_running()),
+        paused: Some(false),
+        restarting: Some(false),
+        oom_killed: Some(false),
+        dead: Some(false),
+        pid: Some(0),
+        exit_code: Some(0),
+        error: Some(String::new()),
+        started_at: Some(NEVER.to_owned()),
+        finished_at: Some(NEVER.to_owned()),
+        health: None,
+    };
+    match run {
+        Run::Created => shown,
+        Run::Running { pid, started, .. } => ContainerState {
+            pid: Some(i64::from(*pid)),
+            started_at: Some(started.to_string()),
+            ..shown
+        },
+        Run::Exited {
+            code,
+            oom,
+            started,
+            finished,
+            error,
+        } => ContainerState {
+            exit_code: Some(*code),
+            oom_killed: Some(*oom),
+            started_at: Some(started.to_string()),
+            finished_at: Some(finished.to_string()),
+            error: Some(error.clone()),
+            ..shown
+        },
+    }
+}
+
+fn graph_driver(daemon: &Daemon, container: &Container) -> DriverData {
+    let directories = [
+        ("UpperDir", daemon.upper_dir(container)),
+        ("WorkDir", daemon.work_dir(container)),
+    ];
+    let data = directories.map(|(name, path)| (name.to_owned(), path.display().to_string()));
+    DriverData {
+        name: "overlay2".to_owned(),
+        data: data.into(),
+    }
+}
+
+/// The mounts a client asked for.
+pub(in crate::api) fn mounts(container: &Container) -> Vec<MountPoint> {
+    let host = &container.host_config;
+    let binds = host.binds.iter().flatten().filter_map(|bind| {
+        let mut parts = bind.split(':');
+        let (source, target) = (parts.next()?, parts.next()?);
+        let mode = parts.next().unwrap_or_default();
+        Some(MountPoint {
+            typ: Some("bind".to_owned()),
+            source: Some(source.to_owned()),
+            destination: Some(target.to_owned()),
+            mode: Some(mode.to_owned()),
+            rw: Some(!mode.split(',').any(|option| option == "ro")),
+            propagation: Some("rprivate".to_owned()),
+            ..MountPoint::default()
+        })
+    });
+    binds.collect()
+}
+
+fn on_bridge(settings: EndpointSettings) -> OnBridge {
+    OnBridge {
+        bridge: String::new(),
+        endpoint_id: settings.endpoint_id.unwrap_or_default(),
+        gateway: settings.gateway.unwrap_or_default(),
+        global_ipv6_address: settings.global_ipv6_address.unwrap_or_default(),
+        global_ipv6_prefix_len: settings.global_ipv6_prefix_len.unwrap_or_default(),
+        ip_address: settings.ip_address.unwrap_or_default(),
+        ip_prefix_len: settings.ip_prefix_len.unwrap_or_default(),
+        ipv6_gateway: settings.ipv6_gateway.unwrap_or_default(),
+        mac_address: settings.mac_address.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,95 @@
+//! Published and exposed ports as clients see them, in the two forms they know.
+
+use bollard_stubs::models::{PortBinding, PortMap, PortSummary, PortSummaryTypeEnum};
+use rnet_model::{Protocol, PublishedPort};
+
+use crate::daemon::container_port;
+
+/// Ports as an inspection shows them: `{"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "53/udp": null}`.
+pub(in crate::api) fn map(published: &[PublishedPort], exposed: &[String]) -> PortMap {
+    let mut ports: PortMap = exposed.iter().map(|port| (whole(port), None)).collect();
+    for port in published {
+        let bindings = ports.entry(key(port)).or_default().get_or_insert_default();
+        bindings.push(PortBinding {
+            host_ip: Some(port.host_address.to_string()),
+            host_port: Some(port.host_port.to_string()),
+        });
+    }
+    ports
+}
+
+/// Ports as a list shows them: one entry a binding, and one for each exposed port without any.
+pub(in crate::api) fn list(published: &[PublishedPort], exposed: &[String]) -> Vec<PortSummary> {
+    let bindings = published.iter().map(|port| PortSummary {
+        ip: Some(port.host_address.to_string()),
+        private_port: port.container_port,
+        public_port: Some(port.host_port),
+        typ: Some(kind(port.protocol)),
+    });
+    let unpublished = exposed
+        .iter()
+        .filter_map(|text| container_port(text).ok())
+        .filter(|&(port, protocol)| {
+            published
+                .iter()
+                .all(|it| (it.container_port, it.protocol) != (port, protocol))
+        });
+    let bare = unpublished.map(|(port, protocol)| PortSummary {
+        ip: None,
+        private_port: port,
+        public_port: None,
+        typ: Some(kind(protocol)),
+    });
+    bindings.chain(bare).collect()
+}
+
+fn key(port: &PublishedPort) -> String {
+    format!("{}/{}", port.container_port, port.protocol)
+}
+
+/// A port with its protocol, which may be left out when it is TCP.
+fn whole(port: &str) -> String {
+    if port.contains('/') {
+        port.to_owned()
+    } else {
+        format!("{port}/tcp")
+    }
+}
+
+const fn kind(protocol: Protocol) -> PortSummaryTypeEnum {
+    match protocol {
+        Protocol::Tcp => PortSummaryTypeEnum::TCP,
+        Protocol::Udp => PortSummaryTypeEnum::UDP,
+        Protocol::Sctp => PortSummaryTypeEnum::SCTP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published() -> PublishedPort {
+        PublishedPort {
+            protocol: Protocol::Tcp,
+            host_address: "0.0.0.0".parse().unwrap(),
+            host_port: 8080,
+            container_port: 80,
+        }
+    }
+
+    #[test]
+    fn a_port_is_shown_with_its_bindings_or_bare() {
+        let exposed = ["80/tcp".to_owned(), "53/udp".to_owned(), "90".to_owned()];
+        let text = serde_json::to_value(map(&[published()], &exposed)).unwrap();
+        let binding = serde_json::json!([{"HostIp": "0.0.0.0", "HostPort": "8080"}]);
+        assert_eq!(
+            text,
+            serde_json::json!({"80/tcp": binding, "53/udp": null, "90/tcp": null})
+        );
+        let shown: Vec<_> = list(&[published()], &exposed)
+            .into_iter()
+            .map(|port| (port.private_port, port.public_port))
+            .collect();
+        assert_eq!(shown, [(80, Some(8080)), (53, None), (90, None)]);
+    }
+}

@@ -1,0 +1,76 @@
+//! A container as a list shows it.
+
+use bollard_stubs::models::{
+    ContainerStateStatusEnum as Status, ContainerSummary, ContainerSummaryHostConfig,
+    ContainerSummaryNetworkSettings, ContainerSummaryStateEnum,
+};
+use jiff::Timestamp;
+
+use super::{container::mounts, endpoint, ports};
+use crate::api::time::human;
+use crate::container::{Container, Run};
+use crate::state::State;
+
+/// Shows one container in a line.
+pub(in crate::api) fn summary(state: &State, container: &Container) -> ContainerSummary {
+    let config = &container.config;
+    let published = state
+        .sandbox_of(container.id)
+        .map(|sandbox| sandbox.ports.as_slice());
+    let exposed = config.exposed_ports.as_deref().unwrap_or_default();
+    ContainerSummary {
+        id: Some(container.id.to_string()),
+        names: Some(vec![format!("/{}", container.name)]),
+        image: config.image.clone(),
+        image_id: Some(container.image_id.clone()),
+        command: Some(command(container)),
+        created: Some(container.created.as_second()),
+        ports: Some(published.map_or_else(Vec::new, |it| ports::list(it, exposed))),
+        labels: Some(config.labels.clone().unwrap_or_default()),
+        state: Some(match container.run.status() {
+            Status::RUNNING => ContainerSummaryStateEnum::RUNNING,
+            Status::EXITED => ContainerSummaryStateEnum::EXITED,
+            _ => ContainerSummaryStateEnum::CREATED,
+        }),
+        status: Some(status(&container.run, Timestamp::now())),
+        host_config: Some(ContainerSummaryHostConfig {
+            network_mode: container.host_config.network_mode.clone(),
+            annotations: None,
+        }),
+        network_settings: Some(ContainerSummaryNetworkSettings {
+            networks: Some(endpoint::networks(state, container)),
+        }),
+        mounts: Some(mounts(container)),
+        ..ContainerSummary::default()
+    }
+}
+
+fn command(container: &Container) -> String {
+    let words = container
+        .config
+        .entrypoint
+        .iter()
+        .chain(&container.config.cmd)
+        .flatten();
+    let quoted = words.map(|word| {
+        if word.contains(char::is_whitespace) {
+            format!("'{word}'")
+        } else {
+            word.clone()
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+fn status(run: &Run, now: Timestamp) -> String {
+    match run {
+        Run::Created => "Created".to_owned(),
+        Run::Running { started, .. } => format!("Up {}", human(now.duration_since(*started))),
+        Run::Exited { code, finished, .. } => {
+            format!(
+                "Exited ({code}) {} ago",
+                human(now.duration_since(*finished))
+            )
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The standard streams of containers: shared with clients at once, or from the moment a container starts.
+//!
+//! Clients attach before they start a container, so that they miss nothing of its output: they are put through
+//! between the making of its first process and the start of its program.
+
+use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rnet_model::ContainerId;
+use rnet_runtime_glue::AttachOptions;
+use tokio::sync::oneshot;
+
+use super::Daemon;
+use crate::error::{Result, chain};
+
+/// Where a client gets its stream: nothing comes when the container's start failed.
+pub type Attachment = oneshot::Receiver<UnixStream>;
+
+type Waiter = (AttachOptions, oneshot::Sender<UnixStream>);
+
+/// Clients that wait for a container to start.
+#[derive(Default)]
+pub(super) struct Waiters(Mutex<HashMap<ContainerId, Vec<Waiter>>>);
+
+impl Waiters {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ContainerId, Vec<Waiter>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Daemon {
+    /// Shares the standard streams of a container: of the present run, or else of the next.
+    pub fn attach(&self, reference: &str, options: AttachOptions) -> Result<Attachment> {
+        let id = self.find_container(reference)?.id;
+        // the lock orders this with a start: either it finds the client waiting, or the client finds it running
+        let (waiter, attachment) = oneshot::channel();
+        self.lives.hold(id, || {
+            if self.find_container(&id.to_string())?.run.is_running() {
+                // a client that is gone already is nobody to tell
+                let _ = waiter.send(self.runtime.attach(&id, options)?);
+                return Ok(attachment);
+            }
+            let mut waiters = self.waiters.lock();
+            waiters.retain(|_, all| {
+                all.retain(|(_, waiter)| !waiter.is_closed());
+                !all.is_empty()
+            });
+            waiters.entry(id).or_default().push((options, waiter));
+            Ok(attachment)
+        })
+    }
+
+    /// Puts waiting clients through to a container whose program is about to start.
+    pub(super) fn attach_waiters(&self, id: ContainerId) {
+        let waiters = self.waiters.lock().remove(&id);
+        for (options, waiter) in waiters.into_iter().flatten() {
+            match self.runtime.attach(&id, options) {
+                Ok(stream) => drop(waiter.send(stream)),
+                Err(error) => {
+                    tracing::warn!(container = id.short(), "not attached: {}", chain(&error));
+                }
+            }
+        }
+    }
+
+    /// Tells a terminal its size.
+    pub fn resize(&self, reference: &str, rows: u16, columns: u16) -> Result<()> {
+        let id = self.find_container(reference)?.id;
+        Ok(self.runtime.resize(&id, None, rows, columns)?)
+    }
+}
