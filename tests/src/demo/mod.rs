@@ -1,1 +1,125 @@
-//! The story of rnet.
+//! The story of rnet, told by real containers: each command is shown with what it printed, and checked.
+
+mod crash;
+mod networks;
+mod outside;
+mod start;
+mod tools;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::lab::{Contents, Lab, Ran, busybox_archive, eventually};
+use crate::world::OUTSIDE;
+
+/// Tells it all; an error if anything was not as it should be.
+pub fn tell() -> Result<()> {
+    println!(
+        "A lab host of its own (192.0.2.1), and a machine outside (192.0.2.2), made of namespaces."
+    );
+    let mut story = Story::begin()?;
+    start::a_network(&story)?;
+    start::two_containers(&story)?;
+    networks::names(&story)?;
+    outside::in_and_out(&story)?;
+    networks::isolation(&story)?;
+    networks::toggles(&story)?;
+    tools::look_around(&story)?;
+    crash::netd_dies(&mut story)?;
+    crash::nothing_is_left(story)
+}
+
+/// The lab, and how it is told of.
+struct Story {
+    lab: Lab,
+    /// The lab before `netd` ran for the first time.
+    untouched: Contents,
+    /// The lab when `netd` had started, and had nothing to do yet.
+    idle: Contents,
+}
+
+impl Story {
+    fn begin() -> Result<Self> {
+        let mut lab = Lab::bare()?;
+        busybox_archive(&lab.directory().join("busybox.tar"))?;
+        serve_outside(&lab)?;
+        let untouched = lab.contents()?;
+        println!("\nlab# netd &");
+        lab.start_netd()?;
+        let idle = lab.contents()?;
+        Ok(Self {
+            lab,
+            untouched,
+            idle,
+        })
+    }
+
+    fn chapter(&self, title: &str) {
+        println!("\n\x1b[1m── {title} ──\x1b[0m");
+    }
+
+    /// Runs a command line on the lab host that succeeds.
+    fn host(&self, line: &str) -> Result<String> {
+        shown("lab#", self.lab.try_host(line)?).success()
+    }
+
+    /// Runs a command line on the lab host that fails.
+    fn host_fails(&self, line: &str) -> Result<Ran> {
+        let ran = shown("lab#", self.lab.try_host(line)?);
+        ensure!(ran.code != 0, "$ {line}\nsucceeded, but must not");
+        Ok(ran)
+    }
+
+    /// Runs a command line on the machine outside that succeeds.
+    fn outside(&self, line: &str) -> Result<String> {
+        shown("outside#", self.lab.try_outside(line)?).success()
+    }
+
+    /// Waits in silence until a command line succeeds on the lab host: what it starts may take a moment.
+    fn wait_for(&self, line: &str) -> Result<()> {
+        eventually(|| self.lab.host(line)).map(drop)
+    }
+
+    /// An address of a container.
+    fn address(&self, container: &str, network: &str) -> Result<String> {
+        let format = format!("{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}");
+        self.lab
+            .host(&format!("rnet inspect -f '{format}' {container}"))
+    }
+}
+
+fn shown(prompt: &str, ran: Ran) -> Ran {
+    println!("\n{prompt} {}", ran.line);
+    for text in [&ran.stdout, &ran.stderr] {
+        text.lines().for_each(|line| println!("{line}"));
+    }
+    ran
+}
+
+/// Says what was seen, if it was.
+fn check(seen: bool, what: &str) -> Result<()> {
+    ensure!(seen, "this should be so, and is not: {what}");
+    println!("\x1b[32m  ✓ {what}\x1b[0m");
+    Ok(())
+}
+
+/// A web server outside, with a page that says who asks for it.
+fn serve_outside(lab: &Lab) -> Result<()> {
+    let pages = lab.directory().join("pages");
+    let page = pages.join("cgi-bin/whoami");
+    let made = || {
+        fs::create_dir_all(pages.join("cgi-bin"))?;
+        fs::write(&page, "#!/bin/sh\necho; echo \"you are $REMOTE_ADDR\"\n")?;
+        fs::set_permissions(&page, fs::Permissions::from_mode(0o755))
+    };
+    made().with_context(|| format!("cannot make {}", page.display()))?;
+    lab.serve_outside(&format!("busybox httpd -f -p 80 -h {}", pages.display()))?;
+    eventually(|| {
+        lab.host(&format!(
+            "busybox wget -qO- http://{OUTSIDE}/cgi-bin/whoami"
+        ))
+    })
+    .map(drop)
+}
