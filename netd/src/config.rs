@@ -72,21 +72,35 @@ pub struct Config {
 impl Flags {
     /// Reads the file, if one is named, and settles every question.
     pub fn settle(self) -> Result<Config> {
-        let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let file = self
+            .config
+            .as_deref()
+            .map(read)
+            .transpose()?
+            .unwrap_or_default();
         let flags = self.options;
-        let run_dir = flags.run_dir.or(file.run_dir).unwrap_or_else(|| "/run/rnet".into());
+        let run_dir = flags
+            .run_dir
+            .or(file.run_dir)
+            .unwrap_or_else(|| "/run/rnet".into());
         let socket = match flags.host.or(file.host) {
             Some(host) => socket(&host)?,
             None => run_dir.join("rnet.sock"),
         };
         let cgroup_parent = flags.cgroup_parent.or(file.cgroup_parent);
         Ok(Config {
-            state_dir: flags.state_dir.or(file.state_dir).unwrap_or_else(|| "/var/lib/rnet".into()),
+            state_dir: flags
+                .state_dir
+                .or(file.state_dir)
+                .unwrap_or_else(|| "/var/lib/rnet".into()),
             run_dir,
             socket,
             shim: flags.shim.or(file.shim).map_or_else(beside_me, Ok)?,
             cgroup_parent: cgroup_parent.unwrap_or_else(|| "rnet".to_owned()),
-            bridge: flags.bridge.or(file.bridge).unwrap_or_else(|| "rnet0".to_owned()),
+            bridge: flags
+                .bridge
+                .or(file.bridge)
+                .unwrap_or_else(|| "rnet0".to_owned()),
             pools: file.default_address_pools.unwrap_or_default(),
         })
     }
@@ -99,7 +113,9 @@ fn read(path: &Path) -> Result<Options> {
 }
 
 fn socket(host: &str) -> Result<PathBuf> {
-    let path = host.strip_prefix("unix://").filter(|path| path.starts_with('/'));
+    let path = host
+        .strip_prefix("unix://")
+        .filter(|path| path.starts_with('/'));
     path.map(PathBuf::from).with_context(|| {
         format!("invalid host {host:?}: unix:// and an absolute path are expected")
     })

@@ -8,6 +8,7 @@ use rnet_ipam::IpamError;
 use rnet_kernel::KernelError;
 use rnet_runtime_glue::RuntimeError;
 use rnet_runtime_glue::image::ImageError;
+use rnet_runtime_glue::log::LogError;
 
 /// The result of an operation of the daemon.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -45,6 +46,9 @@ pub enum Error {
     /// No container has that name or id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
+    /// No program run beside a container's own has that id.
+    #[error("No such exec instance: {0}")]
+    NoSuchExec(String),
     /// More than one object begins with that id.
     #[error("{kind} {reference} is ambiguous ({matches} matches found on ID prefix)")]
     Ambiguous {
@@ -58,17 +62,6 @@ pub enum Error {
     /// A host port another container has.
     #[error("Bind for {0} failed: port is already allocated")]
     PortAllocated(std::net::SocketAddr),
-    /// A program that could not be started, with the exit code that says why (126 or 127).
-    #[error("failed to start container {container}")]
-    Start {
-        /// The container's name.
-        container: String,
-        /// 126: not executable; 127: not found; 125: anything else.
-        code: i64,
-        /// Why.
-        #[source]
-        source: RuntimeError,
-    },
     /// A file of a container that could not be written.
     #[error("failed to write {}", path.display())]
     File {
@@ -104,6 +97,9 @@ pub enum Error {
     /// The image store refused.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// A container's log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The store refused.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
@@ -136,20 +132,28 @@ impl Error {
 
     /// No network has that name or id.
     pub fn no_such_network(reference: impl Into<String>) -> Self {
-        Self::NotFound { kind: "network", reference: reference.into() }
+        Self::NotFound {
+            kind: "network",
+            reference: reference.into(),
+        }
     }
 
     /// The class it is of.
     pub fn class(&self) -> Class {
         match self {
             Self::NotModified(_) => Class::NotModified,
-            Self::Driver { source: DriverError::MultipleSubnets { .. }, .. } => Class::Forbidden,
+            Self::Driver {
+                source: DriverError::MultipleSubnets { .. },
+                ..
+            } => Class::Forbidden,
             Self::Invalid(_) | Self::Ambiguous { .. } | Self::Driver { .. } => Class::Invalid,
             Self::Forbidden(_) => Class::Forbidden,
-            Self::NotFound { .. } | Self::NoSuchContainer(_) => Class::NotFound,
+            Self::NotFound { .. } | Self::NoSuchContainer(_) | Self::NoSuchExec(_) => {
+                Class::NotFound
+            }
             Self::Conflict(_) => Class::Conflict,
             Self::Unsupported(_) => Class::Unsupported,
-            Self::Start { code: 126 | 127, .. } => Class::Invalid,
+            Self::Runtime(error) => runtime_class(error),
             Self::Ipam(error) => ipam_class(error),
             Self::Image(error) => image_class(error),
             _ => Class::Failed,
@@ -181,6 +185,28 @@ fn ipam_class(error: &IpamError) -> Class {
     }
 }
 
-fn image_class(_error: &ImageError) -> Class {
-    Class::Failed
+fn image_class(error: &ImageError) -> Class {
+    match error {
+        ImageError::NoSuchImage(_) => Class::NotFound,
+        ImageError::SeveralNames { .. } => Class::Conflict,
+        ImageError::InvalidReference(_)
+        | ImageError::Ambiguous { .. }
+        | ImageError::Compression { .. }
+        | ImageError::Truncated
+        | ImageError::Archive { .. }
+        | ImageError::RefusedEntry { .. }
+        | ImageError::TooLarge { .. } => Class::Invalid,
+        _ => Class::Failed,
+    }
+}
+
+fn runtime_class(error: &RuntimeError) -> Class {
+    match error {
+        RuntimeError::Command { .. }
+        | RuntimeError::UnknownUser { .. }
+        | RuntimeError::InvalidSpec { .. }
+        | RuntimeError::UnsupportedLimit { .. } => Class::Invalid,
+        RuntimeError::NotRunning { .. } | RuntimeError::AlreadyStarted { .. } => Class::Conflict,
+        _ => Class::Failed,
+    }
 }

@@ -39,8 +39,17 @@ impl Events {
         id: impl ToString,
         attributes: impl IntoIterator<Item = (K, V)>,
     ) {
-        let attributes = attributes.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        let event = Event { kind, action, id: id.to_string(), attributes, time: Timestamp::now() };
+        let attributes = attributes
+            .into_iter()
+            .map(|(k, v)| (k.into(), v.into()))
+            .collect();
+        let event = Event {
+            kind,
+            action,
+            id: id.to_string(),
+            attributes,
+            time: Timestamp::now(),
+        };
         // without a listener there is nobody to tell
         let _ = self.0.send(event);
     }

@@ -104,12 +104,18 @@ impl State {
 
     /// The endpoints of a sandbox, in the order they were attached; those on their way out included.
     pub fn endpoints_of(&self, sandbox: SandboxId) -> impl Iterator<Item = &Endpoint> + Clone {
-        self.attached.get(&sandbox).into_iter().flatten().filter_map(|id| self.endpoints.get(id))
+        self.attached
+            .get(&sandbox)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.endpoints.get(id))
     }
 
     /// The endpoints on a network.
     pub fn endpoints_on(&self, network: NetworkId) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints.values().filter(move |endpoint| endpoint.network == network)
+        self.endpoints
+            .values()
+            .filter(move |endpoint| endpoint.network == network)
     }
 
     /// The addresses endpoints of a network hold, those on their way in or out included.
@@ -130,13 +136,19 @@ impl State {
 
     /// The sandbox a container lives in, while it runs.
     pub fn sandbox_of(&self, container: ContainerId) -> Option<&Sandbox> {
-        self.container(container)?.run.sandbox().and_then(|id| self.sandboxes.get(&id))
+        self.container(container)?
+            .run
+            .sandbox()
+            .and_then(|id| self.sandboxes.get(&id))
     }
 
     fn put_endpoint(&mut self, endpoint: Endpoint) {
         self.drop_addresses(endpoint.id);
         let addresses = endpoint.addresses.iter().map(|cidr| cidr.ip());
-        self.taken.entry(endpoint.network).or_default().extend(addresses);
+        self.taken
+            .entry(endpoint.network)
+            .or_default()
+            .extend(addresses);
         let attached = self.attached.entry(endpoint.sandbox).or_default();
         if !attached.contains(&endpoint.id) {
             attached.push(endpoint.id);
@@ -146,7 +158,9 @@ impl State {
 
     fn drop_endpoint(&mut self, id: EndpointId) {
         self.drop_addresses(id);
-        let Some(endpoint) = self.endpoints.remove(&id) else { return };
+        let Some(endpoint) = self.endpoints.remove(&id) else {
+            return;
+        };
         if let Some(attached) = self.attached.get_mut(&endpoint.sandbox) {
             attached.retain(|other| *other != id);
             if attached.is_empty() {
@@ -156,7 +170,9 @@ impl State {
     }
 
     fn drop_addresses(&mut self, id: EndpointId) {
-        let Some(endpoint) = self.endpoints.get(&id) else { return };
+        let Some(endpoint) = self.endpoints.get(&id) else {
+            return;
+        };
         if let Some(taken) = self.taken.get_mut(&endpoint.network) {
             for cidr in &endpoint.addresses {
                 taken.remove(&cidr.ip());

@@ -27,7 +27,7 @@ pub(crate) struct Floor {
 impl Floor {
     /// Makes a namespace, pins it, joins it to `bridge` by a veth, and gives it an address and a default route.
     pub(crate) fn attach(
-        pins: &Path,
+        run_dir: &Path,
         number: u32,
         bridge: u32,
         address: Ipv4Addr,
@@ -36,7 +36,7 @@ impl Floor {
         let mut id = [0xf1; 32];
         id[..4].copy_from_slice(&number.to_be_bytes());
         let sandbox = SandboxId::from_bytes(id);
-        let pin = pins.join(sandbox.short());
+        let pin = rnet_kernel::pin_path(run_dir, sandbox);
         let made = Self {
             sandbox,
             pin: pin.clone(),

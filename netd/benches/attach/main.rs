@@ -95,13 +95,12 @@ struct Bench {
     network: NetworkId,
     bridge: u32,
     /// Where rnet's hands pin namespaces, and the floor as well.
-    pins: std::path::PathBuf,
+    run_dir: std::path::PathBuf,
 }
 
 impl Bench {
     fn new(root: &Path, tasks: &tokio::runtime::Handle) -> Result<Self> {
         let (state_dir, run_dir) = (root.join("state"), root.join("run"));
-        let pins = run_dir.join("netns");
         let store = Durable::open(&state_dir, &run_dir)?;
         let netlink = Arc::new(Netlink::open(&run_dir)?);
         let hands = Hands {
@@ -111,7 +110,7 @@ impl Bench {
         };
         let settings = Settings {
             state_dir,
-            run_dir,
+            run_dir: run_dir.clone(),
             pools: rnet_ipam::Pools::default(),
             default_bridge: "rnet0".to_owned(),
             cgroup_parent: "rnet-bench".to_owned(),
@@ -171,7 +170,7 @@ impl Bench {
             settings: EndpointSettings::default(),
             names: vec![format!("c{number}")],
         };
-        self.daemon.attach(sandbox, &[request])?;
+        self.daemon.create_sandbox(sandbox, &[request])?;
         Ok(id)
     }
 
@@ -180,7 +179,7 @@ impl Bench {
         let address = Ipv4Addr::from(FLOOR + number);
         let begun = Instant::now();
         let floor = Floor::attach(
-            &self.pins,
+            &self.run_dir,
             number,
             self.bridge,
             address,
@@ -211,7 +210,7 @@ impl Bench {
             let begun = Instant::now();
             let sandbox = self.attach(present + 10_000, ports)?;
             rnet.push(begun.elapsed());
-            self.daemon.detach(sandbox);
+            self.daemon.delete_sandbox(sandbox);
         }
         floor.sort();
         rnet.sort();

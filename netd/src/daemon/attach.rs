@@ -14,8 +14,7 @@ use rnet_drivers::Driver;
 use rnet_ipam::{LeaseRequest, lease};
 use rnet_model::{
     Endpoint, EndpointId, EndpointSettings, HostFacts, IfName, InvalidIfName, MacAddress, Network,
-    NetworkId,
-    Object, Phase, Resource, Sandbox, SandboxId,
+    NetworkId, Object, Phase, Resource, Sandbox, SandboxId,
 };
 
 use super::network::{find_driver, refused_by};
@@ -53,7 +52,7 @@ impl Daemon {
     ///
     /// Its resources are decided here. It is gone after the next start of the daemon unless a container that is on
     /// record as running calls it its own.
-    pub fn attach(&self, mut sandbox: Sandbox, requests: &[EndpointRequest]) -> Result<()> {
+    pub fn create_sandbox(&self, mut sandbox: Sandbox, requests: &[EndpointRequest]) -> Result<()> {
         sandbox.resources = vec![
             Resource::host(Object::Namespace(sandbox.id)),
             Resource::sandbox(sandbox.id, Object::Up(loopback())),
@@ -62,12 +61,12 @@ impl Daemon {
     }
 
     /// Removes a sandbox with its endpoints; one that is gone already is no error.
-    pub fn detach(&self, sandbox: SandboxId) {
+    pub fn delete_sandbox(&self, sandbox: SandboxId) {
         self.undo(sandbox, &[], true);
     }
 
     /// Makes one more endpoint in a sandbox that lives, or nothing.
-    pub fn attach_one(&self, sandbox: SandboxId, request: EndpointRequest) -> Result<()> {
+    pub fn connect_sandbox(&self, sandbox: SandboxId, request: EndpointRequest) -> Result<()> {
         let sandbox = self.read(|state| state.sandbox(sandbox).cloned());
         let sandbox = sandbox.ok_or_else(|| Error::Conflict("the container has stopped".into()))?;
         self.realise(self.reserve(sandbox, &[request], false)?)
@@ -89,9 +88,22 @@ impl Daemon {
         }
         let all = state.endpoints_of(sandbox.id).chain(&endpoints);
         let routes = project::default_routes(&state, sandbox.id, all);
-        let mut resources = if whole { sandbox.resources.clone() } else { Vec::new() };
-        resources.extend(endpoints.iter().flat_map(|endpoint| endpoint.resources.clone()));
-        resources.extend(routes.iter().filter(|&it| !sandbox.resources.contains(it)).cloned());
+        let mut resources = if whole {
+            sandbox.resources.clone()
+        } else {
+            Vec::new()
+        };
+        resources.extend(
+            endpoints
+                .iter()
+                .flat_map(|endpoint| endpoint.resources.clone()),
+        );
+        resources.extend(
+            routes
+                .iter()
+                .filter(|&it| !sandbox.resources.contains(it))
+                .cloned(),
+        );
         sandbox.replace_routes(routes);
         let plan = Plan {
             sandbox: sandbox.id,
@@ -117,9 +129,18 @@ impl Daemon {
     fn confirm(&self, plan: &Plan) -> Result<()> {
         {
             let mut state = self.state();
-            let attached = plan.endpoints.iter().filter_map(|id| state.endpoint(*id)).cloned();
+            let attached = plan
+                .endpoints
+                .iter()
+                .filter_map(|id| state.endpoint(*id))
+                .cloned();
             let changes = attached
-                .map(|endpoint| Change::PutEndpoint(Endpoint { phase: Phase::Attached, ..endpoint }))
+                .map(|endpoint| {
+                    Change::PutEndpoint(Endpoint {
+                        phase: Phase::Attached,
+                        ..endpoint
+                    })
+                })
                 .collect();
             self.commit(&mut state, changes)?;
         }
@@ -132,7 +153,10 @@ impl Daemon {
 
     /// Makes the firewall equal to what the state means.
     pub(super) fn protect(&self) -> Result<()> {
-        let _in_order = self.protecting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _in_order = self
+            .protecting
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let policy = self.read(project::policy);
         Ok(self.hands.firewall.apply(&policy)?)
     }
@@ -142,7 +166,12 @@ impl Daemon {
             let endpoint = state.endpoint(id)?;
             let network = state.network(endpoint.network)?;
             let container = state.sandbox(endpoint.sandbox)?.container.to_string();
-            Some((network.id, network.name.clone(), network.driver.clone(), container))
+            Some((
+                network.id,
+                network.name.clone(),
+                network.driver.clone(),
+                container,
+            ))
         });
         if let Some((network, name, driver, container)) = told {
             let attributes = [("name", name), ("type", driver), ("container", container)];
@@ -163,7 +192,10 @@ fn endpoint<'a>(
         .network(request.network)
         .ok_or_else(|| Error::no_such_network(request.network.to_string()))?;
     let name = request.names.first().map_or("", String::as_str);
-    if present.clone().any(|endpoint| endpoint.network == network.id) {
+    if present
+        .clone()
+        .any(|endpoint| endpoint.network == network.id)
+    {
         return Err(Error::Forbidden(format!(
             "endpoint with name {name} already exists in network {}",
             network.name
@@ -171,14 +203,19 @@ fn endpoint<'a>(
     }
     let driver = find_driver(&network.driver)?;
     let settings = request.settings.clone();
-    let wanted = LeaseRequest { ipv4: settings.ipv4_address, ipv6: settings.ipv6_address };
+    let wanted = LeaseRequest {
+        ipv4: settings.ipv4_address,
+        ipv6: settings.ipv6_address,
+    };
     let mut endpoint = Endpoint {
         id: EndpointId::from_bytes(random_bytes()),
         network: network.id,
         sandbox: sandbox.id,
         phase: Phase::Attaching,
         ifname: ifname(driver, network, &settings, present)?,
-        mac: settings.mac_address.unwrap_or_else(|| MacAddress::local(random_bytes())),
+        mac: settings
+            .mac_address
+            .unwrap_or_else(|| MacAddress::local(random_bytes())),
         addresses: lease(network, &wanted, state.taken(network.id))?,
         names: request.names.clone(),
         settings,
@@ -197,20 +234,30 @@ fn ifname<'a>(
     settings: &EndpointSettings,
     present: impl Iterator<Item = &'a Endpoint> + Clone,
 ) -> Result<IfName> {
-    let is_free = |name: &str| present.clone().all(|endpoint| endpoint.ifname.as_str() != name);
+    let is_free = |name: &str| {
+        present
+            .clone()
+            .all(|endpoint| endpoint.ifname.as_str() != name)
+    };
     let name = match settings.driver_options.get(IFNAME_OPTION) {
         Some(name) if is_free(name) => name.clone(),
         Some(name) => {
-            let taken = format!("interface name {name} is taken by another network of the container");
+            let taken =
+                format!("interface name {name} is taken by another network of the container");
             return Err(Error::Conflict(taken));
         }
         None => {
-            let prefix = driver.interface_prefix(network).map_err(refused_by(driver, network))?;
+            let prefix = driver
+                .interface_prefix(network)
+                .map_err(refused_by(driver, network))?;
             let mut names = (0..).map(|number| format!("{prefix}{number}"));
-            names.find(|name| is_free(name)).expect("there are more numbers than interfaces")
+            names
+                .find(|name| is_free(name))
+                .expect("there are more numbers than interfaces")
         }
     };
-    name.parse().map_err(|error: InvalidIfName| Error::invalid(error.to_string()))
+    name.parse()
+        .map_err(|error: InvalidIfName| Error::invalid(error.to_string()))
 }
 
 fn loopback() -> IfName {
@@ -222,7 +269,9 @@ pub(super) fn names(own: [&str; 3], settings: &EndpointSettings) -> Vec<String> 
     let [name, short_id, hostname] = own;
     let aliases = settings.aliases.iter().map(String::as_str);
     let mut seen = BTreeMap::new();
-    let all = std::iter::once(name).chain(aliases).chain([short_id, hostname]);
+    let all = std::iter::once(name)
+        .chain(aliases)
+        .chain([short_id, hostname]);
     all.filter(|name| !name.is_empty() && seen.insert(name.to_lowercase(), ()).is_none())
         .map(str::to_owned)
         .collect()

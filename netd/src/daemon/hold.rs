@@ -19,7 +19,10 @@ impl Holds {
         };
         let mut locks = self.locks();
         drop(lock);
-        if locks.get(&container).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+        if locks
+            .get(&container)
+            .is_some_and(|lock| Arc::strong_count(lock) == 1)
+        {
             locks.remove(&container);
         }
         done

@@ -21,20 +21,32 @@ impl Daemon {
 
 pub(super) fn network<'a>(state: &'a State, reference: &str) -> Result<&'a Network> {
     let id = |network: &Network| network.id.to_string();
-    let found = find(state.networks(), reference, id, |network| network.name == reference);
+    let found = find(state.networks(), reference, id, |network| {
+        network.name == reference
+    });
     found.map_err(|matches| match matches {
         0 => Error::no_such_network(reference),
-        _ => Error::Ambiguous { kind: "network", reference: reference.to_owned(), matches },
+        _ => Error::Ambiguous {
+            kind: "network",
+            reference: reference.to_owned(),
+            matches,
+        },
     })
 }
 
 pub(super) fn container<'a>(state: &'a State, reference: &str) -> Result<&'a Container> {
     let name = reference.strip_prefix('/').unwrap_or(reference);
     let id = |container: &Container| container.id.to_string();
-    let found = find(state.containers(), reference, id, |container| container.name == name);
+    let found = find(state.containers(), reference, id, |container| {
+        container.name == name
+    });
     found.map_err(|matches| match matches {
         0 => Error::NoSuchContainer(reference.to_owned()),
-        _ => Error::Ambiguous { kind: "container", reference: reference.to_owned(), matches },
+        _ => Error::Ambiguous {
+            kind: "container",
+            reference: reference.to_owned(),
+            matches,
+        },
     })
 }
 

@@ -61,15 +61,22 @@ impl Daemon {
             let _one_at_a_time = self.one_network_at_a_time();
             self.withdraw_network(reference)?
         };
-        self.events.send("network", "destroy", network.id, labels(&network));
+        self.events
+            .send("network", "destroy", network.id, labels(&network));
         Ok(())
     }
 
     /// Makes the networks every daemon has, where they are missing.
     pub(super) fn make_predefined_networks(&self) -> Result<()> {
         let bridge = BTreeMap::from([
-            ("com.docker.network.bridge.default_bridge".to_owned(), "true".to_owned()),
-            ("com.docker.network.bridge.name".to_owned(), self.settings.default_bridge.clone()),
+            (
+                "com.docker.network.bridge.default_bridge".to_owned(),
+                "true".to_owned(),
+            ),
+            (
+                "com.docker.network.bridge.name".to_owned(),
+                self.settings.default_bridge.clone(),
+            ),
         ]);
         for (name, driver, options) in [
             ("bridge", "bridge", bridge),
@@ -102,7 +109,8 @@ impl Daemon {
             self.remove_network(&network);
             return Err(error);
         }
-        self.events.send("network", "create", network.id, labels(&network));
+        self.events
+            .send("network", "create", network.id, labels(&network));
         Ok(network.id)
     }
 
@@ -143,8 +151,7 @@ impl Daemon {
                 ipv6: network.enable_ipv6,
                 ula_seed: random_bytes(),
             };
-            network.subnets =
-                rnet_ipam::plan(&request, &self.settings.pools, &others, &routes)?;
+            network.subnets = rnet_ipam::plan(&request, &self.settings.pools, &others, &routes)?;
         }
         let facts = self.hands.host.facts()?;
         network.resources = driver
@@ -178,16 +185,31 @@ impl Daemon {
     /// Removes a network's resources, rules and record, whatever of them exists; goes on after a failure.
     fn remove_network(&self, network: &Network) {
         self.state().apply(Change::DropNetwork(network.id));
-        let unmade = self.hands.kernel.remove_all(&network.resources).into_iter().map(Error::from);
+        let unmade = self
+            .hands
+            .kernel
+            .remove_all(&network.resources)
+            .into_iter()
+            .map(Error::from);
         let unruled = self.protect().err();
-        let kept = self.store.commit(&[Change::DropNetwork(network.id)]).err().map(Error::from);
+        let kept = self
+            .store
+            .commit(&[Change::DropNetwork(network.id)])
+            .err()
+            .map(Error::from);
         for error in unmade.chain(unruled).chain(kept) {
-            tracing::warn!(network = network.name, "not removed whole: {}", chain(&error));
+            tracing::warn!(
+                network = network.name,
+                "not removed whole: {}",
+                chain(&error)
+            );
         }
     }
 
     fn one_network_at_a_time(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.networks.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.networks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -203,7 +225,11 @@ pub(super) fn refused_by(
     network: &Network,
 ) -> impl FnOnce(rnet_drivers::DriverError) -> Error {
     let (driver, network) = (driver.name().to_owned(), network.name.clone());
-    move |source| Error::Driver { driver, network, source }
+    move |source| Error::Driver {
+        driver,
+        network,
+        source,
+    }
 }
 
 fn refuse_shared_bridge<'a>(
@@ -211,10 +237,18 @@ fn refuse_shared_bridge<'a>(
     network: &Network,
     others: impl Iterator<Item = &'a Network>,
 ) -> Result<()> {
-    let wanted = driver.host_interface(network).map_err(refused_by(driver, network))?;
+    let wanted = driver
+        .host_interface(network)
+        .map_err(refused_by(driver, network))?;
     let Some(bridge) = wanted else { return Ok(()) };
     for other in others {
-        if find_driver(&other.driver)?.host_interface(other).ok().flatten().as_ref() == Some(&bridge) {
+        if find_driver(&other.driver)?
+            .host_interface(other)
+            .ok()
+            .flatten()
+            .as_ref()
+            == Some(&bridge)
+        {
             return Err(Error::Forbidden(format!(
                 "cannot create network {} ({}): conflicts with network {} ({}): \
                  networks have same bridge name {bridge}",
@@ -240,5 +274,8 @@ fn active_endpoints(network: &Network, endpoint: &Endpoint) -> String {
 }
 
 fn labels(network: &Network) -> [(&'static str, String); 2] {
-    [("name", network.name.clone()), ("type", network.driver.clone())]
+    [
+        ("name", network.name.clone()),
+        ("type", network.driver.clone()),
+    ]
 }

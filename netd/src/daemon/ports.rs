@@ -38,7 +38,10 @@ impl PortRequest {
             let (container_port, protocol) = container_port(port)?;
             // no binding at all is one to a port of the kernel's choice (moby, daemon/container)
             let ephemeral = [PortBinding::default()];
-            let bindings = bindings.as_deref().filter(|all| !all.is_empty()).unwrap_or(&ephemeral);
+            let bindings = bindings
+                .as_deref()
+                .filter(|all| !all.is_empty())
+                .unwrap_or(&ephemeral);
             for PortBinding { host_ip, host_port } in bindings {
                 requests.push(Self {
                     protocol,
@@ -57,17 +60,18 @@ impl PortRequest {
             families.v4.then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             families.v6.then_some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
         ];
-        self.host_address.map_or_else(|| all.into_iter().flatten().collect(), |ip| vec![ip])
+        self.host_address
+            .map_or_else(|| all.into_iter().flatten().collect(), |ip| vec![ip])
     }
 }
 
 /// A container's port as a body names it: `80`, `80/tcp`.
-pub(super) fn container_port(text: &str) -> Result<(u16, Protocol)> {
+pub fn container_port(text: &str) -> Result<(u16, Protocol)> {
     let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let invalid = |why: String| Error::invalid(format!("invalid container port {text:?}: {why}"));
-    let protocol = protocol.parse().map_err(|error: rnet_model::InvalidProtocol| {
-        invalid(error.to_string())
-    })?;
+    let protocol = protocol
+        .parse()
+        .map_err(|error: rnet_model::InvalidProtocol| invalid(error.to_string()))?;
     match port.parse() {
         Ok(port) if port != 0 => Ok((port, protocol)),
         _ => Err(invalid("a number from 1 to 65535 is expected".into())),
@@ -80,7 +84,9 @@ fn host_address(text: &str) -> Result<Option<IpAddr>> {
     }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     bare.parse().map(Some).map_err(|_| {
-        Error::invalid(format!("invalid host address {text:?}: an IP address of this host is expected"))
+        Error::invalid(format!(
+            "invalid host address {text:?}: an IP address of this host is expected"
+        ))
     })
 }
 
@@ -137,17 +143,22 @@ impl Daemon {
         requests: &[PortRequest],
         families: Families,
     ) -> Result<Claim> {
-        let mut claim = Claim { ports: Vec::new(), held: Vec::new() };
+        let mut claim = Claim {
+            ports: Vec::new(),
+            held: Vec::new(),
+        };
         for request in requests {
             let (port, held) = self.claim_port(request, families)?;
-            claim.ports.extend(request.addresses(families).into_iter().map(|host_address| {
-                PublishedPort {
-                    protocol: request.protocol,
-                    host_address,
-                    host_port: port,
-                    container_port: request.container_port,
-                }
-            }));
+            claim
+                .ports
+                .extend(request.addresses(families).into_iter().map(|host_address| {
+                    PublishedPort {
+                        protocol: request.protocol,
+                        host_address,
+                        host_port: port,
+                        container_port: request.container_port,
+                    }
+                }));
             claim.held.extend(held);
         }
         Ok(claim)
@@ -204,7 +215,12 @@ impl Daemon {
                     || port.host_address.is_unspecified()
                     || address.ip().is_unspecified())
         };
-        self.read(|state| state.sandboxes().flat_map(|sandbox| &sandbox.ports).any(collides))
+        self.read(|state| {
+            state
+                .sandboxes()
+                .flat_map(|sandbox| &sandbox.ports)
+                .any(collides)
+        })
     }
 }
 
@@ -217,8 +233,9 @@ fn reserve(
     let mut held = Vec::with_capacity(addresses.len());
     for ip in addresses {
         let address = SocketAddr::new(*ip, port);
-        let reservation =
-            host.reserve_port(protocol, address).map_err(|error| (address, error))?;
+        let reservation = host
+            .reserve_port(protocol, address)
+            .map_err(|error| (address, error))?;
         port = reservation.port;
         held.push(reservation);
     }
@@ -230,8 +247,10 @@ mod tests {
     use super::*;
 
     fn parse(port: &str, host_ip: &str, host_port: &str) -> Result<PortRequest> {
-        let binding =
-            PortBinding { host_ip: Some(host_ip.into()), host_port: Some(host_port.into()) };
+        let binding = PortBinding {
+            host_ip: Some(host_ip.into()),
+            host_port: Some(host_port.into()),
+        };
         let map = HashMap::from([(port.to_owned(), Some(vec![binding]))]);
         PortRequest::parse(&map).map(|mut requests| requests.remove(0))
     }

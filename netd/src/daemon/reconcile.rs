@@ -47,7 +47,9 @@ impl Daemon {
     /// Watches the containers that outlived the last daemon, and records the end of those that did not.
     fn take_up_containers(self: &Arc<Self>) {
         let running: Vec<_> = self.read(|state| {
-            let running = state.containers().filter(|container| container.run.is_running());
+            let running = state
+                .containers()
+                .filter(|container| container.run.is_running());
             running.map(|container| container.id).collect()
         });
         for id in running {
@@ -65,23 +67,34 @@ impl Daemon {
     /// Sandboxes that no running container calls its own.
     fn abandoned_sandboxes(&self) -> Vec<SandboxId> {
         self.read(|state| {
-            let owners = state.containers().filter_map(|container| container.run.sandbox());
+            let owners = state
+                .containers()
+                .filter_map(|container| container.run.sandbox());
             let owned: BTreeSet<SandboxId> = owners.collect();
-            state.sandboxes().map(|sandbox| sandbox.id).filter(|id| !owned.contains(id)).collect()
+            state
+                .sandboxes()
+                .map(|sandbox| sandbox.id)
+                .filter(|id| !owned.contains(id))
+                .collect()
         })
     }
 
     fn unsettled_endpoints(&self) -> Vec<(SandboxId, EndpointId)> {
         self.read(|state| {
             let unsettled = state.endpoints().filter(|it| it.phase != Phase::Attached);
-            unsettled.map(|endpoint| (endpoint.sandbox, endpoint.id)).collect()
+            unsettled
+                .map(|endpoint| (endpoint.sandbox, endpoint.id))
+                .collect()
         })
     }
 
     /// Lets everything on record exist, and lets the parts of it that die with a daemon live again.
     fn rebuild(&self) {
         let networks: Vec<(String, Vec<Resource>)> = self.read(|state| {
-            state.networks().map(|it| (it.name.clone(), it.resources.clone())).collect()
+            state
+                .networks()
+                .map(|it| (it.name.clone(), it.resources.clone()))
+                .collect()
         });
         for (name, resources) in networks {
             if let Err(error) = self.hands.kernel.ensure_all(&resources) {
@@ -92,12 +105,20 @@ impl Daemon {
         for sandbox in sandboxes {
             let (ids, endpoints): (Vec<_>, Vec<_>) = self.read(|state| {
                 let endpoints = state.endpoints_of(sandbox.id);
-                endpoints.map(|endpoint| (endpoint.id, endpoint.resources.clone())).unzip()
+                endpoints
+                    .map(|endpoint| (endpoint.id, endpoint.resources.clone()))
+                    .unzip()
             });
-            let (routes, own): (Vec<_>, Vec<_>) =
-                sandbox.resources.iter().cloned().partition(|it| sandbox.routes().any(|r| r == it));
-            let resources: Vec<_> =
-                own.into_iter().chain(endpoints.into_iter().flatten()).chain(routes).collect();
+            let (routes, own): (Vec<_>, Vec<_>) = sandbox
+                .resources
+                .iter()
+                .cloned()
+                .partition(|it| sandbox.routes().any(|r| r == it));
+            let resources: Vec<_> = own
+                .into_iter()
+                .chain(endpoints.into_iter().flatten())
+                .chain(routes)
+                .collect();
             let rebuilt = self.hands.kernel.ensure_all(&resources).map_err(Into::into);
             if let Err(error) = rebuilt.and_then(|()| self.publish_names(sandbox.id, &ids)) {
                 let id = sandbox.id.short();
@@ -113,10 +134,17 @@ impl Daemon {
             let networks = state.networks().flat_map(|it| &it.resources);
             let sandboxes = state.sandboxes().flat_map(|it| &it.resources);
             let endpoints = state.endpoints().flat_map(|it| &it.resources);
-            networks.chain(sandboxes).chain(endpoints).filter_map(Owned::of).collect()
+            networks
+                .chain(sandboxes)
+                .chain(endpoints)
+                .filter_map(Owned::of)
+                .collect()
         });
         let owned = self.hands.kernel.owned()?;
-        let orphans: Vec<_> = owned.into_iter().filter(|it| !recorded.contains(it)).collect();
+        let orphans: Vec<_> = owned
+            .into_iter()
+            .filter(|it| !recorded.contains(it))
+            .collect();
         for error in self.hands.kernel.sweep(&orphans) {
             tracing::warn!("not swept: {}", chain(&error));
         }

@@ -30,7 +30,9 @@ impl Sockets for HostSockets {
             Transport::Udp => SocketKind::Datagram,
             Transport::Tcp => SocketKind::Stream,
         };
-        self.0.socket(place, peer, kind).map_err(std::io::Error::other)
+        self.0
+            .socket(place, peer, kind)
+            .map_err(std::io::Error::other)
     }
 }
 
@@ -66,7 +68,11 @@ impl Daemon {
         whole: bool,
     ) -> Result<()> {
         let host = host_resolv_conf();
-        let view = if whole { None } else { self.read(|state| view(state, sandbox, &host)) };
+        let view = if whole {
+            None
+        } else {
+            self.read(|state| view(state, sandbox, &host))
+        };
         let stays = view.is_some();
         self.resolver.update(|directory| {
             endpoints.iter().for_each(|id| directory.remove(*id));
@@ -95,7 +101,12 @@ fn view(state: &State, sandbox: SandboxId, host: &ResolvConf) -> Option<View> {
         .map(|network| network.id)
         .collect();
     let forward = forwarding(state, record, host);
-    let view = View { sandbox, networks, links: Default::default(), forward };
+    let view = View {
+        sandbox,
+        networks,
+        links: Default::default(),
+        forward,
+    };
     (!view.networks.is_empty()).then_some(view)
 }
 
@@ -114,12 +125,16 @@ pub(super) fn forwarding(state: &State, sandbox: &Sandbox, host: &ResolvConf) ->
 }
 
 fn networks(state: &State, sandbox: SandboxId) -> impl Iterator<Item = &Network> {
-    let live = state.endpoints_of(sandbox).filter(|endpoint| is_live(endpoint));
+    let live = state
+        .endpoints_of(sandbox)
+        .filter(|endpoint| is_live(endpoint));
     live.filter_map(|endpoint| state.network(endpoint.network))
 }
 
 fn names(state: &State, endpoint: &Endpoint) -> Option<EndpointNames> {
-    let network = state.network(endpoint.network).filter(|network| network.is_user_defined())?;
+    let network = state
+        .network(endpoint.network)
+        .filter(|network| network.is_user_defined())?;
     Some(EndpointNames {
         endpoint: endpoint.id,
         network: network.id,

@@ -13,7 +13,11 @@ impl Daemon {
     /// Removes endpoints and, where `whole`, their sandbox with all that is in it; goes on after a failure, and what
     /// a failure leaves in the kernel is swept by the next [`Daemon::reconcile`].
     pub(super) fn undo(&self, sandbox: SandboxId, endpoints: &[EndpointId], whole: bool) {
-        let endpoints = if whole { self.endpoint_ids(sandbox) } else { endpoints.to_vec() };
+        let endpoints = if whole {
+            self.endpoint_ids(sandbox)
+        } else {
+            endpoints.to_vec()
+        };
         for id in &endpoints {
             self.tell_of_endpoint("disconnect", *id);
         }
@@ -30,17 +34,35 @@ impl Daemon {
         } else {
             self.settle_routes(sandbox).err()
         };
-        for error in failures.into_iter().flatten().chain(unmade).chain(kept).chain(unsettled) {
-            tracing::warn!(sandbox = sandbox.short(), "not undone whole: {}", chain(&error));
+        for error in failures
+            .into_iter()
+            .flatten()
+            .chain(unmade)
+            .chain(kept)
+            .chain(unsettled)
+        {
+            tracing::warn!(
+                sandbox = sandbox.short(),
+                "not undone whole: {}",
+                chain(&error)
+            );
         }
     }
 
     /// From here on the endpoints count for nothing, and a crash finds them on their way out.
     fn mark_detaching(&self, endpoints: &[EndpointId]) -> Result<()> {
         let mut state = self.state();
-        let detaching = endpoints.iter().filter_map(|id| state.endpoint(*id)).cloned();
+        let detaching = endpoints
+            .iter()
+            .filter_map(|id| state.endpoint(*id))
+            .cloned();
         let changes = detaching
-            .map(|endpoint| Change::PutEndpoint(Endpoint { phase: Phase::Detaching, ..endpoint }))
+            .map(|endpoint| {
+                Change::PutEndpoint(Endpoint {
+                    phase: Phase::Detaching,
+                    ..endpoint
+                })
+            })
             .collect();
         self.commit(&mut state, changes)
     }
@@ -53,11 +75,19 @@ impl Daemon {
     ) -> Vec<Error> {
         let resources = self.read(|state| {
             let sandbox = state.sandbox(sandbox).filter(|_| whole);
-            let own = sandbox.into_iter().flat_map(|sandbox| sandbox.resources.clone());
+            let own = sandbox
+                .into_iter()
+                .flat_map(|sandbox| sandbox.resources.clone());
             let theirs = endpoints.iter().filter_map(|id| state.endpoint(*id));
-            own.chain(theirs.flat_map(|endpoint| endpoint.resources.clone())).collect::<Vec<_>>()
+            own.chain(theirs.flat_map(|endpoint| endpoint.resources.clone()))
+                .collect::<Vec<_>>()
         });
-        self.hands.kernel.remove_all(&resources).into_iter().map(Error::from).collect()
+        self.hands
+            .kernel
+            .remove_all(&resources)
+            .into_iter()
+            .map(Error::from)
+            .collect()
     }
 
     fn drop_records(
@@ -66,7 +96,11 @@ impl Daemon {
         endpoints: &[EndpointId],
         whole: bool,
     ) -> Result<()> {
-        let mut changes: Vec<_> = endpoints.iter().copied().map(Change::DropEndpoint).collect();
+        let mut changes: Vec<_> = endpoints
+            .iter()
+            .copied()
+            .map(Change::DropEndpoint)
+            .collect();
         changes.extend(whole.then_some(Change::DropSandbox(sandbox)));
         self.commit(&mut self.state(), changes)
     }
@@ -75,7 +109,9 @@ impl Daemon {
     fn settle_routes(&self, id: SandboxId) -> Result<()> {
         let wanted = {
             let mut state = self.state();
-            let Some(sandbox) = state.sandbox(id) else { return Ok(()) };
+            let Some(sandbox) = state.sandbox(id) else {
+                return Ok(());
+            };
             let wanted = project::default_routes(&state, id, state.endpoints_of(id));
             if sandbox.routes().eq(&wanted) {
                 return Ok(());
@@ -89,6 +125,11 @@ impl Daemon {
     }
 
     fn endpoint_ids(&self, sandbox: SandboxId) -> Vec<EndpointId> {
-        self.read(|state| state.endpoints_of(sandbox).map(|endpoint| endpoint.id).collect())
+        self.read(|state| {
+            state
+                .endpoints_of(sandbox)
+                .map(|endpoint| endpoint.id)
+                .collect()
+        })
     }
 }

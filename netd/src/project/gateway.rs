@@ -27,11 +27,19 @@ pub fn gateways<'a>(
         .filter(|endpoint| is_live(endpoint))
         .filter_map(|endpoint| {
             let network = state.network(endpoint.network)?;
-            Some((endpoint, network, driver(&network.driver)?.gateways(network)))
+            Some((
+                endpoint,
+                network,
+                driver(&network.driver)?.gateways(network),
+            ))
         })
         .collect();
     candidates.sort_by_key(|(endpoint, network, gateways)| {
-        (Reverse(endpoint.settings.gw_priority), Reverse(gateways.len()), &network.name)
+        (
+            Reverse(endpoint.settings.gw_priority),
+            Reverse(gateways.len()),
+            &network.name,
+        )
     });
     let first = |v4: bool| {
         candidates.iter().find_map(|(endpoint, _, gateways)| {
@@ -40,7 +48,10 @@ pub fn gateways<'a>(
             has_address.then_some((*endpoint, *gateway))
         })
     };
-    Gateways { v4: first(true), v6: first(false) }
+    Gateways {
+        v4: first(true),
+        v6: first(false),
+    }
 }
 
 /// The default routes a sandbox with these endpoints should have.
@@ -50,16 +61,19 @@ pub fn default_routes<'a>(
     endpoints: impl Iterator<Item = &'a Endpoint>,
 ) -> Vec<Resource> {
     let Gateways { v4, v6 } = gateways(state, endpoints);
-    [(v4, IpAddr::V4(Ipv4Addr::UNSPECIFIED)), (v6, IpAddr::V6(Ipv6Addr::UNSPECIFIED))]
-        .into_iter()
-        .filter_map(|(gateway, everywhere)| {
-            let (endpoint, next_hop) = gateway?;
-            let route = Object::Route {
-                destination: Cidr::new(everywhere, 0).expect("a prefix of length 0 is valid"),
-                gateway: Some(next_hop),
-                link: endpoint.ifname.clone(),
-            };
-            Some(Resource::sandbox(sandbox, route))
-        })
-        .collect()
+    [
+        (v4, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        (v6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+    ]
+    .into_iter()
+    .filter_map(|(gateway, everywhere)| {
+        let (endpoint, next_hop) = gateway?;
+        let route = Object::Route {
+            destination: Cidr::new(everywhere, 0).expect("a prefix of length 0 is valid"),
+            gateway: Some(next_hop),
+            link: endpoint.ifname.clone(),
+        };
+        Some(Resource::sandbox(sandbox, route))
+    })
+    .collect()
 }

@@ -21,7 +21,10 @@ pub fn policy(state: &State) -> FirewallPolicy {
         .sandboxes()
         .filter(|sandbox| !sandbox.ports.is_empty())
         .flat_map(|sandbox| published(state, sandbox));
-    FirewallPolicy { networks: networks.collect(), published: published.collect() }
+    FirewallPolicy {
+        networks: networks.collect(),
+        published: published.collect(),
+    }
 }
 
 fn published<'a>(
@@ -29,8 +32,12 @@ fn published<'a>(
     sandbox: &'a Sandbox,
 ) -> impl Iterator<Item = (HostSocket, SocketAddr)> + 'a {
     let gateways = gateways(state, state.endpoints_of(sandbox.id));
-    let v4 = gateways.v4.and_then(|(endpoint, _)| address(endpoint, true));
-    let v6 = gateways.v6.and_then(|(endpoint, _)| address(endpoint, false));
+    let v4 = gateways
+        .v4
+        .and_then(|(endpoint, _)| address(endpoint, true));
+    let v6 = gateways
+        .v6
+        .and_then(|(endpoint, _)| address(endpoint, false));
     sandbox.ports.iter().filter_map(move |port| {
         let target = if port.host_address.is_ipv4() { v4 } else { v6 }?;
         let socket = HostSocket {
@@ -43,5 +50,9 @@ fn published<'a>(
 }
 
 fn address(endpoint: &Endpoint, v4: bool) -> Option<std::net::IpAddr> {
-    endpoint.addresses.iter().map(|cidr| cidr.ip()).find(|ip| ip.is_ipv4() == v4)
+    endpoint
+        .addresses
+        .iter()
+        .map(|cidr| cidr.ip())
+        .find(|ip| ip.is_ipv4() == v4)
 }

@@ -8,7 +8,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -49,10 +51,14 @@ impl Store for Durable {
     fn load(&self) -> Result<State, StoreError> {
         let mut state = State::default();
         let mut put = |change| state.apply(change);
-        self.state.each(NETWORKS, |network| put(Change::PutNetwork(network)))?;
-        self.state.each(CONTAINERS, |container| put(Change::PutContainer(container)))?;
-        self.run.each(SANDBOXES, |sandbox| put(Change::PutSandbox(sandbox)))?;
-        self.run.each(ENDPOINTS, |endpoint| put(Change::PutEndpoint(endpoint)))?;
+        self.state
+            .each(NETWORKS, |network| put(Change::PutNetwork(network)))?;
+        self.state
+            .each(CONTAINERS, |container| put(Change::PutContainer(container)))?;
+        self.run
+            .each(SANDBOXES, |sandbox| put(Change::PutSandbox(sandbox)))?;
+        self.run
+            .each(ENDPOINTS, |endpoint| put(Change::PutEndpoint(endpoint)))?;
         Ok(state)
     }
 
@@ -84,12 +90,21 @@ struct Edit {
 
 impl Edit {
     fn put(table: Records, key: impl ToString, record: &impl Serialize) -> Self {
-        let record = serde_json::to_vec(record).expect("records have text keys and no failing parts");
-        Self { table, key: key.to_string(), record: Some(record) }
+        let record =
+            serde_json::to_vec(record).expect("records have text keys and no failing parts");
+        Self {
+            table,
+            key: key.to_string(),
+            record: Some(record),
+        }
     }
 
     fn drop(table: Records, key: impl ToString) -> Self {
-        Self { table, key: key.to_string(), record: None }
+        Self {
+            table,
+            key: key.to_string(),
+            record: None,
+        }
     }
 }
 
@@ -101,8 +116,10 @@ struct File {
 
 impl File {
     fn open(directory: &Path, tables: &[Records]) -> Result<Self, StoreError> {
-        fs::create_dir_all(directory)
-            .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
+        fs::create_dir_all(directory).map_err(|source| StoreError::Directory {
+            path: directory.to_owned(),
+            source,
+        })?;
         let path = directory.join("rnet.redb");
         if !path.exists() {
             Self::create(&path, tables)?;
@@ -118,8 +135,15 @@ impl File {
                 tracing::debug!(path = %file.path.display(), format = found, "store opened");
                 Ok(file)
             }
-            0 => Err(StoreError::Damaged { path: file.path, source: None }),
-            found => Err(StoreError::Newer { path: file.path, found, known: FORMAT }),
+            0 => Err(StoreError::Damaged {
+                path: file.path,
+                source: None,
+            }),
+            found => Err(StoreError::Newer {
+                path: file.path,
+                found,
+                known: FORMAT,
+            }),
         }
     }
 
@@ -138,12 +162,18 @@ impl File {
             drop(database);
             fs::rename(&unfinished, path).map_err(redb::Error::Io)
         };
-        made().map_err(|source| StoreError::Write { path: path.to_owned(), source: source.into() })
+        made().map_err(|source| StoreError::Write {
+            path: path.to_owned(),
+            source: source.into(),
+        })
     }
 
     fn format(&self) -> Result<u64, redb::Error> {
         let read = self.database.begin_read()?;
-        let format = read.open_table(META)?.get("format")?.map(|format| format.value());
+        let format = read
+            .open_table(META)?
+            .get("format")?
+            .map(|format| format.value());
         Ok(format.unwrap_or(0))
     }
 
@@ -153,12 +183,14 @@ impl File {
         mut take: impl FnMut(T),
     ) -> Result<(), StoreError> {
         for (key, record) in self.records(table).map_err(|error| self.damaged(error))? {
-            take(serde_json::from_slice(&record).map_err(|source| StoreError::Record {
-                path: self.path.clone(),
-                table: redb::TableHandle::name(&table).to_owned(),
-                key,
-                source,
-            })?);
+            take(
+                serde_json::from_slice(&record).map_err(|source| StoreError::Record {
+                    path: self.path.clone(),
+                    table: redb::TableHandle::name(&table).to_owned(),
+                    key,
+                    source,
+                })?,
+            );
         }
         Ok(())
     }
@@ -189,11 +221,17 @@ impl File {
             }
             Ok(write.commit()?)
         };
-        write().map_err(|error| StoreError::Write { path: self.path.clone(), source: error.into() })
+        write().map_err(|error| StoreError::Write {
+            path: self.path.clone(),
+            source: error.into(),
+        })
     }
 
     fn damaged(&self, error: redb::Error) -> StoreError {
-        StoreError::Damaged { path: self.path.clone(), source: Some(error.into()) }
+        StoreError::Damaged {
+            path: self.path.clone(),
+            source: Some(error.into()),
+        }
     }
 }
 
@@ -206,7 +244,10 @@ fn open_error(path: &Path, error: DatabaseError) -> StoreError {
         {
             StoreError::Directory { path, source }
         }
-        error => StoreError::Damaged { path, source: Some(error.into()) },
+        error => StoreError::Damaged {
+            path,
+            source: Some(error.into()),
+        },
     }
 }
 
@@ -234,7 +275,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = opened(root.path()).unwrap();
         let (kept, dropped) = (sandbox(1), sandbox(2));
-        let put = [Change::PutSandbox(kept.clone()), Change::PutSandbox(dropped.clone())];
+        let put = [
+            Change::PutSandbox(kept.clone()),
+            Change::PutSandbox(dropped.clone()),
+        ];
         store.commit(&put).unwrap();
         store.commit(&[Change::DropSandbox(dropped.id)]).unwrap();
         drop(store);
@@ -255,7 +299,11 @@ mod tests {
         drop(opened(root.path()).unwrap());
         let path = root.path().join("state/rnet.redb");
         let whole = fs::read(&path).unwrap();
-        for damaged in [Vec::new(), whole[..whole.len() / 3].to_vec(), vec![7; whole.len()]] {
+        for damaged in [
+            Vec::new(),
+            whole[..whole.len() / 3].to_vec(),
+            vec![7; whole.len()],
+        ] {
             fs::write(&path, &damaged).unwrap();
             assert!(
                 matches!(opened(root.path()), Err(StoreError::Damaged { .. })),
@@ -271,9 +319,15 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = opened(root.path()).unwrap();
         let write = store.state.database.begin_write().unwrap();
-        write.open_table(META).unwrap().insert("format", FORMAT + 1).unwrap();
+        write
+            .open_table(META)
+            .unwrap()
+            .insert("format", FORMAT + 1)
+            .unwrap();
         write.commit().unwrap();
         drop(store);
-        assert!(matches!(opened(root.path()), Err(StoreError::Newer { found, .. }) if found > FORMAT));
+        assert!(
+            matches!(opened(root.path()), Err(StoreError::Newer { found, .. }) if found > FORMAT)
+        );
     }
 }

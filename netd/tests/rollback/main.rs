@@ -71,7 +71,8 @@ impl Stage {
             }],
             resources: Vec::new(),
         };
-        self.daemon.attach(sandbox, &self.networks.map(request))
+        self.daemon
+            .create_sandbox(sandbox, &self.networks.map(request))
     }
 
     /// The daemon is gone, at whatever it was doing; another takes over.
@@ -121,7 +122,7 @@ async fn an_attach_failing_at_any_call_leaves_only_the_networks() {
         stage.assert_as_before(&format!("failed at call {call}"));
     }
     assert!(failures > 10, "only {failures} calls can fail");
-    stage.daemon.detach(SANDBOX);
+    stage.daemon.delete_sandbox(SANDBOX);
     stage.assert_as_before("detached");
 }
 
@@ -150,7 +151,7 @@ async fn a_daemon_dying_at_any_call_of_a_detach_leaves_only_the_networks_to_its_
     for call in 1.. {
         stage.attach().unwrap();
         stage.machine.fuse.burn_at(call);
-        stage.daemon.detach(SANDBOX);
+        stage.daemon.delete_sandbox(SANDBOX);
         let died = stage.machine.fuse.used() >= call;
         stage.restart();
         stage.assert_as_before(&format!("died at call {call}"));
@@ -198,6 +199,6 @@ async fn the_default_route_moves_to_the_endpoint_that_remains() {
         "{:?}: back is first by name",
         route()
     );
-    stage.daemon.detach(SANDBOX);
+    stage.daemon.delete_sandbox(SANDBOX);
     assert_eq!(route(), Vec::<String>::new());
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rnet_model::{EndpointId, EndpointSettings, Network};
 
 use crate::container::{Container, NetworkMode};
-use crate::daemon::attach::EndpointRequest;
 use crate::daemon::Daemon;
+use crate::daemon::attach::EndpointRequest;
 use crate::error::{Error, Result};
 use crate::state::Change;
 
@@ -24,7 +24,7 @@ impl Daemon {
             let container = self.find_container(&id.to_string())?;
             may_connect(&container, &network, &settings)?;
             if let Some(sandbox) = container.run.sandbox() {
-                self.attach_one(sandbox, endpoint_request(&container, &network, &settings))?;
+                self.connect_sandbox(sandbox, endpoint_request(&container, &network, &settings))?;
                 self.write_network_files(&container)?;
             }
             self.record_networks(container, |networks| networks.insert(network.id, settings))
@@ -32,12 +32,7 @@ impl Daemon {
     }
 
     /// Detaches a container from a network. With `force`, an endpoint whose container is gone is removed too.
-    pub fn disconnect(
-        self: &Arc<Self>,
-        network: &str,
-        container: &str,
-        force: bool,
-    ) -> Result<()> {
+    pub fn disconnect(self: &Arc<Self>, network: &str, container: &str, force: bool) -> Result<()> {
         let network = self.find_network(network)?;
         let id = match self.find_container(container) {
             Ok(container) => container.id,
@@ -60,7 +55,11 @@ impl Daemon {
             if let Some(sandbox) = container.run.sandbox() {
                 let on_network = |endpoint: &&rnet_model::Endpoint| endpoint.network == network.id;
                 let endpoints: Vec<EndpointId> = self.read(|state| {
-                    state.endpoints_of(sandbox).filter(on_network).map(|it| it.id).collect()
+                    state
+                        .endpoints_of(sandbox)
+                        .filter(on_network)
+                        .map(|it| it.id)
+                        .collect()
                 });
                 self.undo(sandbox, &endpoints, false);
                 self.write_network_files(&container)?;
@@ -83,15 +82,16 @@ impl Daemon {
     fn record_networks<T>(
         &self,
         mut container: Container,
-        edit: impl FnOnce(
-            &mut std::collections::BTreeMap<rnet_model::NetworkId, EndpointSettings>,
-        ) -> T,
+        edit: impl FnOnce(&mut std::collections::BTreeMap<rnet_model::NetworkId, EndpointSettings>) -> T,
     ) -> Result<()> {
         edit(&mut container.networks);
         if container.network_mode == NetworkMode::None && !container.networks.is_empty() {
             container.network_mode = NetworkMode::Attached;
         }
-        self.commit(&mut self.state(), vec![Change::PutContainer(Box::new(container))])
+        self.commit(
+            &mut self.state(),
+            vec![Change::PutContainer(Box::new(container))],
+        )
     }
 }
 
@@ -119,12 +119,20 @@ pub(super) fn may_connect(
     let refuse = |message: &str| Err(Error::invalid(message));
     match (container.network_mode, network.name.as_str()) {
         (NetworkMode::Host, _) => {
-            return refuse("container sharing network namespace with the host cannot be connected to any other network");
+            return refuse(
+                "container sharing network namespace with the host cannot be connected to any other network",
+            );
         }
         (_, "host") => {
-            return refuse("cannot connect container to host network - container must be created in host network mode");
+            return refuse(
+                "cannot connect container to host network - container must be created in host network mode",
+            );
         }
-        (_, "none") => return refuse("container cannot be connected to multiple networks with one of the networks in private (none) mode"),
+        (_, "none") => {
+            return refuse(
+                "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+            );
+        }
         _ => {}
     }
     if container.networks.contains_key(&network.id) {
@@ -156,5 +164,8 @@ pub(super) fn may_have(network: &Network, settings: &EndpointSettings) -> Result
 }
 
 fn not_connected(container: &str, network: &Network) -> Error {
-    Error::Failed(format!("container {container} is not connected to network {}", network.name))
+    Error::Failed(format!(
+        "container {container} is not connected to network {}",
+        network.name
+    ))
 }

@@ -18,7 +18,10 @@ const HOST_GATEWAY: &str = "host-gateway";
 impl Daemon {
     /// Where a container's files are; made when it is created, removed with it.
     pub fn container_dir(&self, id: ContainerId) -> PathBuf {
-        self.settings.state_dir.join("containers").join(id.to_string())
+        self.settings
+            .state_dir
+            .join("containers")
+            .join(id.to_string())
     }
 
     /// A file of a container that is mounted into it: `resolv.conf`, `hosts` or `hostname`.
@@ -33,7 +36,7 @@ impl Daemon {
 
     /// The path under which a sandbox's network namespace is pinned.
     pub fn sandbox_key(&self, id: SandboxId) -> PathBuf {
-        self.settings.run_dir.join("netns").join(id.short())
+        rnet_kernel::pin_path(&self.settings.run_dir, id)
     }
 
     /// Writes all of a container's files, for a start.
@@ -52,7 +55,10 @@ impl Daemon {
                 (self.resolv_conf(container), self.hosts(container)?)
             }
         };
-        write(&self.container_file(container.id, "resolv.conf"), &resolv_conf)?;
+        write(
+            &self.container_file(container.id, "resolv.conf"),
+            &resolv_conf,
+        )?;
         write(&self.container_file(container.id, "hosts"), &hosts)
     }
 
@@ -61,14 +67,18 @@ impl Daemon {
         let (sandbox, named, ipv6) = self.read(|state| {
             let sandbox = state.sandbox_of(container.id).cloned();
             let networks = |sandbox: SandboxId| {
-                state.endpoints_of(sandbox).filter_map(|it| state.network(it.network))
+                state
+                    .endpoints_of(sandbox)
+                    .filter_map(|it| state.network(it.network))
             };
             let id = sandbox.as_ref().map(|sandbox| sandbox.id);
             let named = id.is_some_and(|id| networks(id).any(|it| it.is_user_defined()));
             let ipv6 = id.is_some_and(|id| networks(id).any(|it| it.enable_ipv6));
             (sandbox, named, ipv6)
         });
-        let Some(sandbox) = sandbox else { return String::new() };
+        let Some(sandbox) = sandbox else {
+            return String::new();
+        };
         if named {
             let forwarding = self.read(|state| forwarding(state, &sandbox, &host));
             rnet_dns::embedded(&host, &sandbox.dns, &forwarding)
@@ -81,13 +91,20 @@ impl Daemon {
     fn hosts(&self, container: &Container) -> Result<String> {
         let addresses: Vec<IpAddr> = self.read(|state| {
             let sandbox = state.sandbox_of(container.id);
-            let endpoints = sandbox.into_iter().flat_map(|sandbox| state.endpoints_of(sandbox.id));
-            endpoints.flat_map(|endpoint| &endpoint.addresses).map(|cidr| cidr.ip()).collect()
+            let endpoints = sandbox
+                .into_iter()
+                .flat_map(|sandbox| state.endpoints_of(sandbox.id));
+            endpoints
+                .flat_map(|endpoint| &endpoint.addresses)
+                .map(|cidr| cidr.ip())
+                .collect()
         });
         let hostname = container.config.hostname.as_deref().unwrap_or_default();
         let ipv6 = addresses.iter().any(IpAddr::is_ipv6);
         let extra = self.extra_hosts(container)?;
-        let extra = extra.iter().map(|(name, address)| (name.as_str(), *address));
+        let extra = extra
+            .iter()
+            .map(|(name, address)| (name.as_str(), *address));
         Ok(rnet_dns::hosts(hostname, &addresses, extra, ipv6)?)
     }
 
@@ -99,7 +116,9 @@ impl Daemon {
 
     fn extra_host(&self, text: &str) -> Result<(String, IpAddr)> {
         let invalid = || {
-            Error::invalid(format!("invalid extra host {text:?}: NAME:ADDRESS is expected"))
+            Error::invalid(format!(
+                "invalid extra host {text:?}: NAME:ADDRESS is expected"
+            ))
         };
         let (name, address) = text.split_once([':', '=']).ok_or_else(invalid)?;
         if address == HOST_GATEWAY {
@@ -120,7 +139,10 @@ fn read(path: &str) -> String {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
+    let failed = |source| Error::File {
+        path: path.to_owned(),
+        source,
+    };
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(failed)?;
     }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::sync::Arc;
 
+use rnet_model::ContainerId;
+
 use super::create::check_name;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -22,13 +24,16 @@ impl Daemon {
                 )));
             }
             // `--rm` may remove it the moment it ends
-            self.kill_container(&id.to_string(), "KILL").or_else(|error| match error {
-                Error::Conflict(_) | Error::NoSuchContainer(_) => Ok(()),
-                error => Err(error),
-            })?;
+            self.kill_container(&id.to_string(), "KILL")
+                .or_else(|error| match error {
+                    Error::Conflict(_) | Error::NoSuchContainer(_) => Ok(()),
+                    error => Err(error),
+                })?;
         }
         let removed = self.lives.hold(id, || {
-            let Ok(container) = self.find_container(&id.to_string()) else { return Ok(false) };
+            let Ok(container) = self.find_container(&id.to_string()) else {
+                return Ok(false);
+            };
             if container.run.is_running() {
                 return Err(Error::Conflict(format!(
                     "cannot remove container \"{}\": it was started again meanwhile",
@@ -39,7 +44,10 @@ impl Daemon {
             let directory = self.container_dir(id);
             match fs::remove_dir_all(&directory) {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::File { path: directory, source });
+                    return Err(Error::File {
+                        path: directory,
+                        source,
+                    });
                 }
                 _ => {}
             }
@@ -52,6 +60,17 @@ impl Daemon {
         Ok(())
     }
 
+    /// Removes a container that ended and was asked to go when it does (`--rm`).
+    pub(super) fn auto_remove(self: &Arc<Self>, id: ContainerId) -> Result<()> {
+        match self.find_container(&id.to_string()) {
+            Ok(container) if container.host_config.auto_remove.unwrap_or(false) => {
+                self.remove_container(&id.to_string(), false)
+            }
+            // not asked to, or someone was faster
+            _ => Ok(()),
+        }
+    }
+
     /// Gives a container another name; on its networks it answers to the new one at once.
     pub fn rename_container(self: &Arc<Self>, reference: &str, name: &str) -> Result<()> {
         let name = name.strip_prefix('/').unwrap_or(name);
@@ -62,9 +81,15 @@ impl Daemon {
             let mut state = self.state();
             check_name(&state, name)?;
             let sandbox = container.run.sandbox();
-            let mut endpoints: Vec<_> =
-                sandbox.iter().flat_map(|id| state.endpoints_of(*id)).cloned().collect();
-            for own in endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.names) {
+            let mut endpoints: Vec<_> = sandbox
+                .iter()
+                .flat_map(|id| state.endpoints_of(*id))
+                .cloned()
+                .collect();
+            for own in endpoints
+                .iter_mut()
+                .flat_map(|endpoint| &mut endpoint.names)
+            {
                 if *own == old {
                     *own = name.to_owned();
                 }

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use rnet_runtime_glue::spec::{
-    Limits, Mount, MountSource, Network, Process, Rootfs, Spec,
-};
+use rnet_runtime_glue::spec::{Limits, Mount, MountSource, Network, Process, Rootfs, Spec};
 use rnet_runtime_glue::{Capabilities, defaults};
 
 use super::stop::parse_signal;
@@ -19,7 +17,11 @@ impl Daemon {
     /// The specification of a container whose files are written and whose sandbox exists.
     pub(super) fn spec(&self, container: &Container) -> Result<Spec> {
         let (config, host) = (&container.config, &container.host_config);
-        let stop_signal = config.stop_signal.as_deref().map(parse_signal).transpose()?;
+        let stop_signal = config
+            .stop_signal
+            .as_deref()
+            .map(parse_signal)
+            .transpose()?;
         Ok(Spec {
             process: process(container),
             open_stdin: config.open_stdin.unwrap_or(false),
@@ -36,8 +38,14 @@ impl Daemon {
                 .iter()
                 .flatten()
                 .any(|option| option.starts_with("no-new-privileges")),
-            masked_paths: defaults::MASKED_PATHS.iter().map(ToString::to_string).collect(),
-            readonly_paths: defaults::READONLY_PATHS.iter().map(ToString::to_string).collect(),
+            masked_paths: defaults::MASKED_PATHS
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            readonly_paths: defaults::READONLY_PATHS
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             network: match container.run.sandbox() {
                 Some(sandbox) => Network::Namespace(self.sandbox_key(sandbox)),
                 None => Network::Host,
@@ -62,12 +70,19 @@ impl Daemon {
     fn rootfs(&self, container: &Container) -> Result<Rootfs> {
         let (upper, work) = (self.upper_dir(container), self.work_dir(container));
         for path in [&upper, &work] {
-            std::fs::create_dir_all(path)
-                .map_err(|source| Error::File { path: path.clone(), source })?;
+            std::fs::create_dir_all(path).map_err(|source| Error::File {
+                path: path.clone(),
+                source,
+            })?;
         }
-        let lower = self.images.layers(&container.image_id)?;
+        let lower = self.images.layers(&self.images.find(&container.image_id)?);
         let readonly = container.host_config.readonly_rootfs.unwrap_or(false);
-        Ok(Rootfs { lower, upper, work, readonly })
+        Ok(Rootfs {
+            lower,
+            upper,
+            work,
+            readonly,
+        })
     }
 
     fn mounts(&self, container: &Container) -> Result<Vec<Mount>> {
@@ -97,9 +112,16 @@ fn process(container: &Container) -> Process {
     let entrypoint = config.entrypoint.clone().unwrap_or_default();
     let tty = config.tty.unwrap_or(false);
     Process {
-        args: entrypoint.into_iter().chain(config.cmd.clone().unwrap_or_default()).collect(),
+        args: entrypoint
+            .into_iter()
+            .chain(config.cmd.clone().unwrap_or_default())
+            .collect(),
         env: environment(container, tty),
-        cwd: config.working_dir.clone().filter(|path| !path.is_empty()).unwrap_or("/".to_owned()),
+        cwd: config
+            .working_dir
+            .clone()
+            .filter(|path| !path.is_empty())
+            .unwrap_or("/".to_owned()),
         user: config.user.clone().unwrap_or_default(),
         additional_groups: container.host_config.group_add.clone().unwrap_or_default(),
         tty,
@@ -110,8 +132,10 @@ fn process(container: &Container) -> Process {
 pub(in crate::daemon) fn environment(container: &Container, tty: bool) -> Vec<String> {
     let own = container.config.env.clone().unwrap_or_default();
     let hostname = container.config.hostname.clone().unwrap_or_default();
-    let mut defaults =
-        vec![format!("PATH={}", defaults::PATH), format!("HOSTNAME={hostname}")];
+    let mut defaults = vec![
+        format!("PATH={}", defaults::PATH),
+        format!("HOSTNAME={hostname}"),
+    ];
     defaults.extend(tty.then(|| "TERM=xterm".to_owned()));
     let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
     defaults.retain(|default| own.iter().all(|variable| name(variable) != name(default)));
@@ -126,7 +150,8 @@ pub(super) fn capabilities(add: &[String], drop: &[String]) -> Result<Capabiliti
             if name.eq_ignore_ascii_case("all") {
                 return Ok(available);
             }
-            let one = Capabilities::named(name).map_err(|error| Error::invalid(error.to_string()))?;
+            let one =
+                Capabilities::named(name).map_err(|error| Error::invalid(error.to_string()))?;
             Ok::<_, Error>(set.union(one))
         })
     };
@@ -139,21 +164,36 @@ pub(super) fn capabilities(add: &[String], drop: &[String]) -> Result<Capabiliti
     }
     // what is added by name stays, whatever else is dropped
     let all_dropped = drop == available;
-    let base = if all_dropped { Capabilities::default() } else { defaults::capabilities() };
+    let base = if all_dropped {
+        Capabilities::default()
+    } else {
+        defaults::capabilities()
+    };
     let kept = base.union(add);
-    Ok(if all_dropped { kept } else { kept.difference(drop) })
+    Ok(if all_dropped {
+        kept
+    } else {
+        kept.difference(drop)
+    })
 }
 
 fn limits(container: &Container) -> Result<Limits> {
     let host = &container.host_config;
-    let positive = |number: Option<i64>| number.and_then(|it| u64::try_from(it).ok()).filter(|it| *it > 0);
+    let positive = |number: Option<i64>| {
+        number
+            .and_then(|it| u64::try_from(it).ok())
+            .filter(|it| *it > 0)
+    };
     let quota = match (positive(host.cpu_quota), positive(host.cpu_period)) {
         (Some(quota), period) => Some(quota * 1_000_000_000 / period.unwrap_or(100_000)),
         (None, _) => None,
     };
     let memory = positive(host.memory);
     let memory_swap = positive(host.memory_swap);
-    if memory.zip(memory_swap).is_some_and(|(memory, both)| both < memory) {
+    if memory
+        .zip(memory_swap)
+        .is_some_and(|(memory, both)| both < memory)
+    {
         return Err(Error::invalid(
             "Minimum memoryswap limit should be larger than memory limit, see usage",
         ));
@@ -167,7 +207,7 @@ fn limits(container: &Container) -> Result<Limits> {
 }
 
 /// A `--tmpfs` entry: `/path` and its comma-separated options.
-fn tmpfs(target: &str, options: &str) -> Result<Mount> {
+pub(super) fn tmpfs(target: &str, options: &str) -> Result<Mount> {
     let (mut size, mut mode, mut exec, mut readonly) = (None, 0o1777, false, false);
     for option in options.split(',').filter(|option| !option.is_empty()) {
         let invalid = || {
@@ -188,7 +228,11 @@ fn tmpfs(target: &str, options: &str) -> Result<Mount> {
         }
     }
     let source = MountSource::Tmpfs { size, mode, exec };
-    Ok(Mount { target: target.to_owned(), source, readonly })
+    Ok(Mount {
+        target: target.to_owned(),
+        source,
+        readonly,
+    })
 }
 
 /// A size such as `64m`.
@@ -206,7 +250,8 @@ fn bytes_of(text: &str) -> Option<u64> {
 
 /// A `-v` entry: `/host/path:/container/path[:ro]`.
 pub(super) fn parse_bind(text: &str) -> Result<Mount> {
-    let invalid = |why: &str| Error::invalid(format!("invalid volume specification: '{text}': {why}"));
+    let invalid =
+        |why: &str| Error::invalid(format!("invalid volume specification: '{text}': {why}"));
     let mut parts = text.split(':');
     let (Some(source), Some(target)) = (parts.next(), parts.next()) else {
         return Err(invalid("/HOST/PATH:/CONTAINER/PATH[:ro] is expected"));
@@ -217,7 +262,9 @@ pub(super) fn parse_bind(text: &str) -> Result<Mount> {
         )));
     }
     if !target.starts_with('/') || target == "/" {
-        return Err(invalid("the container's path must be absolute, and not the root"));
+        return Err(invalid(
+            "the container's path must be absolute, and not the root",
+        ));
     }
     let mut readonly = false;
     for option in parts.flat_map(|options| options.split(',')) {
@@ -227,7 +274,11 @@ pub(super) fn parse_bind(text: &str) -> Result<Mount> {
             _ => return Err(invalid("ro or rw is expected as the mode")),
         }
     }
-    Ok(Mount { target: target.to_owned(), source: MountSource::Bind(source.into()), readonly })
+    Ok(Mount {
+        target: target.to_owned(),
+        source: MountSource::Bind(source.into()),
+        readonly,
+    })
 }
 
 #[cfg(test)]
@@ -240,7 +291,10 @@ mod tests {
         let raw = Capabilities::named("NET_RAW").unwrap();
         let dropped = capabilities(&[], &names(&["net_raw"])).unwrap();
         assert_eq!(dropped, defaults::capabilities().difference(raw));
-        assert_eq!(capabilities(&names(&["NET_RAW"]), &names(&["ALL"])).unwrap(), raw);
+        assert_eq!(
+            capabilities(&names(&["NET_RAW"]), &names(&["ALL"])).unwrap(),
+            raw
+        );
         assert!(capabilities(&names(&["NO_SUCH"]), &[]).is_err());
     }
 

@@ -4,33 +4,48 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rnet_model::{ContainerId, DnsConfig, Sandbox, SandboxId};
+use rnet_runtime_glue::RuntimeError;
 
 use super::connect::endpoint_request;
 use crate::container::{Container, NetworkMode, Run};
 use crate::daemon::network::{find_driver, refused_by};
 use crate::daemon::ports::{Families, PortRequest};
 use crate::daemon::{Daemon, random_bytes};
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::state::Change;
 
 impl Daemon {
     /// Starts a container that does not run.
     pub fn start_container(self: &Arc<Self>, reference: &str) -> Result<()> {
         let id = self.find_container(reference)?.id;
-        self.lives.hold(id, || {
+        let started = self.lives.hold(id, || {
             let container = self.find_container(&id.to_string())?;
             if container.run.is_running() {
-                return Err(Error::NotModified(format!("container {reference} runs already")));
+                return Err(Error::NotModified(format!(
+                    "container {reference} runs already"
+                )));
             }
             let before = container.run.clone();
-            self.run(container).inspect_err(|error| self.fail_start(id, before, error))
-        })
+            self.run(container)
+                .inspect_err(|error| self.fail_start(id, before, error))
+        });
+        if started
+            .as_ref()
+            .is_err_and(|error| error.class() != Class::NotModified)
+        {
+            self.auto_remove(id)?;
+        }
+        started
     }
 
     fn run(self: &Arc<Self>, mut container: Container) -> Result<()> {
         let sandbox = (container.network_mode != NetworkMode::Host)
             .then(|| SandboxId::from_bytes(random_bytes()));
-        container.run = Run::Running { sandbox, pid: 0, started: Timestamp::now() };
+        container.run = Run::Running {
+            sandbox,
+            pid: 0,
+            started: Timestamp::now(),
+        };
         // recorded as running first: a sandbox on record always has a container that calls it its own
         self.put_container(container.clone())?;
         if let Some(sandbox) = sandbox {
@@ -39,9 +54,14 @@ impl Daemon {
         self.write_files(&container)?;
         let spec = self.spec(&container)?;
         let created = self.runtime.create(&container.id, &spec)?;
+        self.attach_waiters(container.id);
         self.runtime.start(&container.id)?;
         let started = Timestamp::now();
-        container.run = Run::Running { sandbox, pid: created.init_pid, started };
+        container.run = Run::Running {
+            sandbox,
+            pid: created.init_pid,
+            started,
+        };
         self.put_container(container.clone())?;
         self.tell_of_container("start", &container, []);
         self.watch(container.id)
@@ -62,7 +82,10 @@ impl Daemon {
             Ok::<_, Error>((requests, families))
         })?;
         let bindings = container.host_config.port_bindings.as_ref();
-        let wanted = bindings.map(PortRequest::parse).transpose()?.unwrap_or_default();
+        let wanted = bindings
+            .map(PortRequest::parse)
+            .transpose()?
+            .unwrap_or_default();
         let wanted = self.bound(wanted, container)?;
         let claim = self.claim_ports(&wanted, families)?;
         let sandbox = Sandbox {
@@ -73,25 +96,35 @@ impl Daemon {
             resources: Vec::new(),
         };
         self.ports.keep(id, claim);
-        self.attach(sandbox, &requests).inspect_err(|_| self.ports.release(id))
+        self.create_sandbox(sandbox, &requests)
+            .inspect_err(|_| self.ports.release(id))
     }
 
     /// Gives ports without a host address the one that a network of the container has for them.
     fn bound(&self, ports: Vec<PortRequest>, container: &Container) -> Result<Vec<PortRequest>> {
         let mut binding = None;
         for network in container.networks.keys() {
-            let Some(network) = self.read(|state| state.network(*network).cloned()) else { continue };
+            let Some(network) = self.read(|state| state.network(*network).cloned()) else {
+                continue;
+            };
             let driver = find_driver(&network.driver)?;
-            let own = driver.host_binding(&network).map_err(refused_by(driver, &network))?;
+            let own = driver
+                .host_binding(&network)
+                .map_err(refused_by(driver, &network))?;
             binding = binding.or(own);
         }
-        let bind = |port: PortRequest| PortRequest { host_address: port.host_address.or(binding), ..port };
+        let bind = |port: PortRequest| PortRequest {
+            host_address: port.host_address.or(binding),
+            ..port
+        };
         Ok(ports.into_iter().map(bind).collect())
     }
 
     /// Leaves nothing of a start that failed but the reason.
     fn fail_start(&self, id: ContainerId, before: Run, error: &Error) {
-        let Ok(mut container) = self.find_container(&id.to_string()) else { return };
+        let Ok(mut container) = self.find_container(&id.to_string()) else {
+            return;
+        };
         let unmade = self.runtime.remove(&id).err();
         if let Some(sandbox) = container.run.sandbox() {
             self.undo(sandbox, &[], true);
@@ -107,14 +140,24 @@ impl Daemon {
             },
             (None, before) => before,
         };
-        let kept = self.put_container(container).err().map(|error| error.chain());
-        for failure in unmade.map(|error| crate::error::chain(&error)).into_iter().chain(kept) {
+        let kept = self
+            .put_container(container)
+            .err()
+            .map(|error| error.chain());
+        for failure in unmade
+            .map(|error| crate::error::chain(&error))
+            .into_iter()
+            .chain(kept)
+        {
             tracing::warn!(container = id.short(), "start not undone whole: {failure}");
         }
     }
 
     pub(super) fn put_container(&self, container: Container) -> Result<()> {
-        self.commit(&mut self.state(), vec![Change::PutContainer(Box::new(container))])
+        self.commit(
+            &mut self.state(),
+            vec![Change::PutContainer(Box::new(container))],
+        )
     }
 
     pub(super) fn tell_of_container<const N: usize>(
@@ -126,15 +169,24 @@ impl Daemon {
         let image = container.config.image.clone().unwrap_or_default();
         let own = [("name", container.name.clone()), ("image", image)];
         let labels = container.config.labels.clone().unwrap_or_default();
-        let facts = own.into_iter().chain(more).map(|(key, value)| (key.to_owned(), value));
-        self.events.send("container", action, container.id, labels.into_iter().chain(facts));
+        let facts = own
+            .into_iter()
+            .chain(more)
+            .map(|(key, value)| (key.to_owned(), value));
+        self.events.send(
+            "container",
+            action,
+            container.id,
+            labels.into_iter().chain(facts),
+        );
     }
 }
 
 /// The exit code a program that could not be started is given; none where it was not the program's fault.
 fn exit_code(error: &Error) -> Option<i64> {
     match error {
-        Error::Runtime(error) => Some(error.exit_code()),
+        Error::Runtime(RuntimeError::Command { code, .. }) => Some((*code).into()),
+        Error::Runtime(_) => Some(128),
         _ => None,
     }
 }
@@ -143,7 +195,9 @@ fn dns_config(container: &Container) -> Result<DnsConfig> {
     let host = &container.host_config;
     let servers = host.dns.iter().flatten().map(|server| {
         server.parse().map_err(|_| {
-            Error::invalid(format!("invalid DNS server {server:?}: an IP address is expected"))
+            Error::invalid(format!(
+                "invalid DNS server {server:?}: an IP address is expected"
+            ))
         })
     });
     Ok(DnsConfig {

@@ -24,11 +24,17 @@ impl Daemon {
     ) -> Result<()> {
         let container = self.find_container(reference)?;
         if !container.run.is_running() {
-            return Err(Error::NotModified(format!("container {reference} does not run")));
+            return Err(Error::NotModified(format!(
+                "container {reference} does not run"
+            )));
         }
         let signal = signal.or_else(|| container.config.stop_signal.clone());
-        let signal = signal.as_deref().map_or(Ok(Signal::SIGTERM as i32), parse_signal)?;
-        let timeout = timeout.or(container.config.stop_timeout).unwrap_or(STOP_TIMEOUT);
+        let signal = signal
+            .as_deref()
+            .map_or(Ok(Signal::SIGTERM as i32), parse_signal)?;
+        let timeout = timeout
+            .or(container.config.stop_timeout)
+            .unwrap_or(STOP_TIMEOUT);
         self.signal(&container, signal)?;
         let patience = u64::try_from(timeout).ok().map(Duration::from_secs);
         if !self.ends_within(container.id, patience)? {
@@ -108,8 +114,15 @@ impl Daemon {
 /// A signal by name, with or without `SIG`, or by number.
 pub(super) fn parse_signal(text: &str) -> Result<i32> {
     let name = text.to_uppercase();
-    let named = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
-    let by_number = text.parse::<i32>().ok().filter(|number| (1..=64).contains(number));
+    let named = if name.starts_with("SIG") {
+        name
+    } else {
+        format!("SIG{name}")
+    };
+    let by_number = text
+        .parse::<i32>()
+        .ok()
+        .filter(|number| (1..=64).contains(number));
     by_number
         .or_else(|| named.parse::<Signal>().ok().map(|signal| signal as i32))
         .ok_or_else(|| Error::invalid(format!("Invalid signal: {text}")))

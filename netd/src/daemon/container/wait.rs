@@ -72,7 +72,9 @@ impl ExitWatch {
 
     fn runs(&mut self) -> bool {
         let runs = self.daemon.read(|state| {
-            state.container(self.container).is_some_and(|container| container.run.is_running())
+            state
+                .container(self.container)
+                .is_some_and(|container| container.run.is_running())
         });
         if !runs {
             self.last = self.read_exit().unwrap_or_default();
@@ -81,10 +83,14 @@ impl ExitWatch {
     }
 
     fn read_exit(&self) -> Option<Exit> {
-        self.daemon.read(|state| match &state.container(self.container)?.run {
-            Run::Exited { code, error, .. } => Some(Exit { code: *code, error: error.clone() }),
-            _ => None,
-        })
+        self.daemon
+            .read(|state| match &state.container(self.container)?.run {
+                Run::Exited { code, error, .. } => Some(Exit {
+                    code: *code,
+                    error: error.clone(),
+                }),
+                _ => None,
+            })
     }
 }
 
@@ -98,7 +104,13 @@ impl Daemon {
         let events = self.events.subscribe();
         let container = self.find_container(reference)?.id;
         let last = Exit::default();
-        Ok(ExitWatch { daemon: Arc::clone(self), container, condition, events, last })
+        Ok(ExitWatch {
+            daemon: Arc::clone(self),
+            container,
+            condition,
+            events,
+            last,
+        })
     }
 
     /// Sees to it that a running container's end is noticed.
@@ -111,7 +123,11 @@ impl Daemon {
             }
             let finished = tokio::task::spawn_blocking(move || daemon.finish(id)).await;
             if let Ok(Err(error)) = finished {
-                tracing::error!(container = id.short(), "end not recorded: {}", error.chain());
+                tracing::error!(
+                    container = id.short(),
+                    "end not recorded: {}",
+                    error.chain()
+                );
             }
         });
         Ok(())
@@ -123,43 +139,63 @@ impl Daemon {
             let Some(container) = self.read(|state| state.container(id).cloned()) else {
                 return Ok(None);
             };
-            let Run::Running { sandbox, started, .. } = container.run else { return Ok(None) };
+            let Run::Running {
+                sandbox, started, ..
+            } = container.run
+            else {
+                return Ok(None);
+            };
             let state = self.runtime.state(&id)?;
-            if matches!(state, ContainerState::Running { .. } | ContainerState::Created { .. }) {
+            if matches!(
+                state,
+                ContainerState::Running { .. } | ContainerState::Created { .. }
+            ) {
                 return Ok(None);
             }
             if let Err(error) = self.runtime.remove(&id) {
-                tracing::warn!(container = id.short(), "not removed whole: {}", chain(&error));
+                tracing::warn!(
+                    container = id.short(),
+                    "not removed whole: {}",
+                    chain(&error)
+                );
             }
             if let Some(sandbox) = sandbox {
                 self.undo(sandbox, &[], true);
             }
-            let container = Container { run: ended(&state, started), ..container };
+            let container = Container {
+                run: ended(&state, started),
+                ..container
+            };
             self.put_container(container.clone())?;
             Ok::<_, Error>(Some(container))
         })?;
-        let Some(container) = ended else { return Ok(()) };
+        let Some(container) = ended else {
+            return Ok(());
+        };
         if let Run::Exited { code, .. } = &container.run {
             self.tell_of_container("die", &container, [("exitCode", code.to_string())]);
         }
-        if container.host_config.auto_remove.unwrap_or(false) {
-            self.remove_container(&id.to_string(), true)?;
-        }
-        Ok(())
+        self.auto_remove(id)
     }
 }
 
 /// Waits until a pidfd's process has ended.
-#[expect(deprecated, reason = "its unsafe successor asks for what an OwnedFd gives: it stays open")]
+#[expect(
+    deprecated,
+    reason = "its unsafe successor asks for what an OwnedFd gives: it stays open"
+)]
 async fn ended_fd(process: OwnedFd) -> std::io::Result<()> {
-    AsyncFd::with_interest(process, Interest::READABLE)?.readable().await.map(drop)
+    AsyncFd::with_interest(process, Interest::READABLE)?
+        .readable()
+        .await
+        .map(drop)
 }
 
 /// What a record says of a run that ended this way.
 fn ended(state: &ContainerState, started: Timestamp) -> Run {
     match state {
         ContainerState::Exited(exit) => Run::Exited {
-            code: exit.code,
+            code: exit.code.into(),
             oom: exit.oom,
             started,
             finished: exit.finished,
