@@ -1,0 +1,165 @@
+//! The rules that lead a sandbox's questions for names to its resolver.
+
+use netlink_sys::Socket;
+use rnet_model::Protocol;
+
+use super::{Batch, Chain, Family, Field, Hook, Rule, Table, Term};
+use crate::KernelError;
+
+const TABLE: &str = "rnet_dns";
+/// Before the NAT chains of iptables and nft's `dstnat` (-100), so that rules a container makes for itself do not come
+/// first; behind conntrack (-200), before which the kernel lets no NAT chain be.
+const PRIORITY: i32 = -150;
+const RESOLVER: &[u8] = &[127, 0, 0, 11];
+
+/// Leads 127.0.0.11:53 of the namespace `socket` was opened in to these ports of 127.0.0.11, in one transaction.
+///
+/// What a process there binds, be it 0.0.0.0:53, makes no difference: packets are led away before a socket is looked
+/// for. An earlier lead is replaced.
+pub(crate) fn redirect_resolver(
+    socket: &Socket,
+    udp_port: u16,
+    tcp_port: u16,
+) -> Result<(), KernelError> {
+    let mut batch = Batch::new(Family::Ip, TABLE);
+    batch.replace(&table(udp_port, tcp_port));
+    batch.commit(socket)
+}
+
+fn table(udp_port: u16, tcp_port: u16) -> Table {
+    let lead = |protocol, port, comment| {
+        let terms = [
+            Term::Begins(Field::Destination4, RESOLVER),
+            Term::ToPort(protocol, 53),
+            Term::TranslatePort(port),
+        ];
+        Rule::new(comment, terms)
+    };
+    Table {
+        family: Family::Ip,
+        name: TABLE,
+        sets: vec![],
+        chains: vec![Chain {
+            name: "output",
+            hook: Some(Hook::Nat("output", PRIORITY)),
+            rules: vec![
+                lead(Protocol::Udp, udp_port, "questions in datagrams"),
+                lead(Protocol::Tcp, tcp_port, "questions over TCP"),
+            ],
+        }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::process::Command;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::nft::lonely::in_a_namespace_of_its_own;
+    use crate::nft::{Elements, Listing, open};
+
+    /// Answers everything with its name, over UDP and TCP, on ports of this address; the ports.
+    fn serve(name: &'static str, address: &str) -> (u16, u16) {
+        let udp = UdpSocket::bind(address).unwrap();
+        let tcp = TcpListener::bind(address).unwrap();
+        let port = |address: std::io::Result<std::net::SocketAddr>| address.unwrap().port();
+        let ports = (port(udp.local_addr()), port(tcp.local_addr()));
+        thread::spawn(move || {
+            while let Ok((_, client)) = udp.recv_from(&mut [0; 9]) {
+                udp.send_to(name.as_bytes(), client).unwrap();
+            }
+        });
+        thread::spawn(move || {
+            for client in tcp.incoming() {
+                client.unwrap().write_all(name.as_bytes()).unwrap();
+            }
+        });
+        ports
+    }
+
+    /// Who answers at 127.0.0.11:53 over UDP and TCP.
+    ///
+    /// The question goes by a socket that takes answers from anyone, and the answerer's address is part of the answer.
+    fn ask() -> (String, String) {
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(1)))
+            .unwrap();
+        socket.send_to(b"who?", "127.0.0.11:53").unwrap();
+        let mut answer = [0; 16];
+        let (length, from) = socket.recv_from(&mut answer).unwrap();
+        let udp = format!("{} at {from}", String::from_utf8_lossy(&answer[..length]));
+        let mut tcp = String::new();
+        let mut stream = TcpStream::connect("127.0.0.11:53").unwrap();
+        stream.read_to_string(&mut tcp).unwrap();
+        (udp, tcp)
+    }
+
+    fn both(name: &str) -> (String, String) {
+        (format!("{name} at 127.0.0.11:53"), name.to_owned())
+    }
+
+    fn loopback_up() {
+        let up = Command::new("ip")
+            .args(["link", "set", "lo", "up"])
+            .status();
+        assert!(up.unwrap().success());
+    }
+
+    #[test]
+    fn questions_reach_the_resolver_past_whatever_has_port_53_and_past_the_sandboxs_own_nat() {
+        in_a_namespace_of_its_own(|| {
+            loopback_up();
+            let socket = open().unwrap();
+            serve("thief", "0.0.0.0:53");
+            let (udp, tcp) = serve("resolver", "127.0.0.11:0");
+            assert_eq!(ask().1, "thief");
+            redirect_resolver(&socket, udp, tcp).unwrap();
+            assert_eq!(ask(), both("resolver"));
+
+            let mut theirs = table(53, 53);
+            theirs.name = "theirs";
+            theirs.chains[0].hook = Some(Hook::Nat("output", -100));
+            let mut batch = Batch::new(Family::Ip, "theirs");
+            batch.replace(&theirs);
+            batch.commit(&socket).unwrap();
+            assert_eq!(ask(), both("resolver"));
+        });
+    }
+
+    #[test]
+    fn the_document_shows_the_table() {
+        let listing = Listing {
+            table: &table(45873, 38219),
+            elements: &Elements::new(),
+        };
+        let document = include_str!("../../../docs/firewall.md");
+        let shown = format!("```nft\n{listing}```");
+        assert!(
+            document.contains(&shown),
+            "docs/firewall.md should show {shown}"
+        );
+    }
+
+    #[test]
+    fn a_lead_is_replaced_and_costs_little() {
+        in_a_namespace_of_its_own(|| {
+            loopback_up();
+            let socket = open().unwrap();
+            let lead = |(udp, tcp)| {
+                let start = Instant::now();
+                redirect_resolver(&socket, udp, tcp).unwrap();
+                start.elapsed()
+            };
+            let first = lead(serve("first", "127.0.0.11:0"));
+            assert_eq!(ask(), both("first"));
+            let second = lead(serve("second", "127.0.0.11:0"));
+            assert_eq!(ask(), both("second"));
+            eprintln!("leading to the resolver: at first {first:?}, again {second:?}");
+        });
+    }
+}

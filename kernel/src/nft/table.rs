@@ -1,0 +1,156 @@
+//! What a table consists of.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::Term;
+
+/// A table: named sets and maps, and chains of rules that look things up in them.
+pub(crate) struct Table {
+    pub(crate) family: Family,
+    pub(crate) name: &'static str,
+    pub(crate) sets: Vec<Set>,
+    pub(crate) chains: Vec<Chain>,
+}
+
+/// Which packets a table sees.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// IPv4.
+    Ip,
+    /// IPv4 and IPv6.
+    Inet,
+}
+
+/// A set, or a map if it has data; every look-up is one of a hash table.
+pub(crate) struct Set {
+    pub(crate) name: &'static str,
+    pub(crate) comment: &'static str,
+    pub(crate) key: &'static [Kind],
+    pub(crate) data: &'static [Kind],
+}
+
+/// The kinds of value that keys and data are made of; in nft's words "data types".
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    InterfaceName,
+    Ipv4,
+    Ipv6,
+    Protocol,
+    Port,
+}
+
+/// One element of a set, as the kernel compares it: every part padded to 32 bits, in the order of the wire.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Element {
+    pub(crate) key: Vec<u8>,
+    /// Empty in a set.
+    pub(crate) data: Vec<u8>,
+}
+
+/// Elements by the name of their set.
+pub(crate) type Elements = BTreeMap<&'static str, Vec<Element>>;
+
+/// A chain; without a hook, one that rules go to.
+pub(crate) struct Chain {
+    pub(crate) name: &'static str,
+    pub(crate) hook: Option<Hook>,
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// Where packets enter a chain of their own accord; the policy is always to accept.
+pub(crate) enum Hook {
+    /// `type filter`, at a hook, with a priority.
+    Filter(&'static str, i32),
+    /// `type nat`, at a hook, with a priority.
+    Nat(&'static str, i32),
+}
+
+/// What is done with a packet that meets every term before the last one.
+pub(crate) struct Rule {
+    pub(crate) terms: Vec<Term>,
+    /// At most 127 bytes.
+    pub(crate) comment: &'static str,
+}
+
+impl Rule {
+    pub(crate) fn new(comment: &'static str, terms: impl Into<Vec<Term>>) -> Self {
+        Self {
+            terms: terms.into(),
+            comment,
+        }
+    }
+}
+
+impl Element {
+    /// What the element is found by.
+    pub(crate) fn without_data(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            data: Vec::new(),
+        }
+    }
+}
+
+impl Kind {
+    /// The number nft gives the type (include/datatype.h of nftables); the kernel only keeps it.
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Self::Ipv4 => 7,
+            Self::Ipv6 => 8,
+            Self::Protocol => 12,
+            Self::Port => 13,
+            Self::InterfaceName => 41,
+        }
+    }
+
+    /// The length of a value in bytes, padded to the kernel's 32-bit registers.
+    pub(crate) const fn padded_len(self) -> usize {
+        match self {
+            Self::Ipv4 | Self::Protocol | Self::Port => 4,
+            Self::Ipv6 | Self::InterfaceName => 16,
+        }
+    }
+
+    /// A padded value in nft's words.
+    pub(crate) fn show(self, value: &[u8]) -> String {
+        match (self, value) {
+            (Self::Ipv4, &[a, b, c, d]) => Ipv4Addr::new(a, b, c, d).to_string(),
+            (Self::Protocol, [6, ..]) => "tcp".to_owned(),
+            (Self::Protocol, [17, ..]) => "udp".to_owned(),
+            (Self::Protocol, [132, ..]) => "sctp".to_owned(),
+            (Self::Port, &[high, low, ..]) => u16::from_be_bytes([high, low]).to_string(),
+            (Self::InterfaceName, value) => {
+                let end = value.iter().position(|&byte| byte == 0);
+                let name = &value[..end.unwrap_or(value.len())];
+                format!("\"{}\"", String::from_utf8_lossy(name))
+            }
+            (_, value) => match <[u8; 16]>::try_from(value) {
+                Ok(octets) => Ipv6Addr::from(octets).to_string(),
+                Err(_) => format!("{value:02x?}"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InterfaceName => "ifname",
+            Self::Ipv4 => "ipv4_addr",
+            Self::Ipv6 => "ipv6_addr",
+            Self::Protocol => "inet_proto",
+            Self::Port => "inet_service",
+        })
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ip => "ip",
+            Self::Inet => "inet",
+        })
+    }
+}

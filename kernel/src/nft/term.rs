@@ -1,0 +1,116 @@
+//! The words rules are made of, as nft prints them.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use rnet_model::Protocol;
+
+use super::Kind;
+
+/// One step of a rule: what does not hold ends the rule.
+pub(crate) enum Term {
+    /// The packet belongs to a connection that was let through, or is an error about one.
+    Established,
+    /// The connection's destination was translated.
+    Translated,
+    /// The packet came in by no interface: it is this host's, or br_netfilter's on the way from port to port.
+    FromNoInterface,
+    /// The destination is an address of this host.
+    ToThisHost,
+    /// The fields, put side by side, are in the set of this name.
+    In(&'static [Field], &'static str),
+    /// An address starts with these whole bytes.
+    Begins(Field, &'static [u8]),
+    /// The destination is a port of this protocol.
+    ToPort(Protocol, u16),
+    /// Nothing more is asked in this hook.
+    Accept,
+    /// The packet is gone.
+    Drop,
+    /// The rest of the way is another chain.
+    Goto(&'static str),
+    /// The source becomes the address of the interface the packet leaves by.
+    Masquerade,
+    /// The destination becomes what the map says of the fields; what it says nothing of goes on.
+    TranslateBy(Kind, &'static [Field], &'static str),
+    /// The destination's port becomes this one; IPv4 only.
+    TranslatePort(u16),
+}
+
+/// What is looked at in a packet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    InputName,
+    OutputName,
+    Source4,
+    Destination4,
+    Destination6,
+    Protocol,
+    DestinationPort,
+}
+
+impl Field {
+    pub(crate) const fn kind(self) -> Kind {
+        match self {
+            Self::InputName | Self::OutputName => Kind::InterfaceName,
+            Self::Source4 | Self::Destination4 => Kind::Ipv4,
+            Self::Destination6 => Kind::Ipv6,
+            Self::Protocol => Kind::Protocol,
+            Self::DestinationPort => Kind::Port,
+        }
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Established => f.write_str("ct state established,related"),
+            Self::Translated => f.write_str("ct status dnat"),
+            Self::FromNoInterface => f.write_str("iif 0"),
+            Self::ToThisHost => f.write_str("fib daddr type local"),
+            Self::In(fields, set) => write!(f, "{} @{set}", joined(fields)),
+            Self::Begins(field, bytes) => write!(f, "{field} {}", prefix(bytes)),
+            Self::ToPort(protocol, port) => write!(f, "{protocol} dport {port}"),
+            Self::Accept => f.write_str("accept"),
+            Self::Drop => f.write_str("drop"),
+            Self::Goto(chain) => write!(f, "goto {chain}"),
+            Self::Masquerade => f.write_str("masquerade"),
+            Self::TranslateBy(kind, fields, map) => {
+                let family = if *kind == Kind::Ipv6 { "ip6" } else { "ip" };
+                write!(f, "dnat {family} to {} map @{map}", joined(fields))
+            }
+            Self::TranslatePort(port) => write!(f, "dnat to :{port}"),
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InputName => "iifname",
+            Self::OutputName => "oifname",
+            Self::Source4 => "ip saddr",
+            Self::Destination4 => "ip daddr",
+            Self::Destination6 => "ip6 daddr",
+            Self::Protocol => "meta l4proto",
+            Self::DestinationPort => "th dport",
+        })
+    }
+}
+
+/// Things side by side, as nft writes a concatenation.
+pub(super) fn joined<T: fmt::Display>(parts: &[T]) -> String {
+    let parts: Vec<String> = parts.iter().map(T::to_string).collect();
+    parts.join(" . ")
+}
+
+fn prefix(bytes: &[u8]) -> String {
+    let mut octets = [0; 16];
+    octets[..bytes.len()].copy_from_slice(bytes);
+    let [a, b, c, d, ..] = octets;
+    match bytes.len() {
+        4 => Ipv4Addr::new(a, b, c, d).to_string(),
+        16 => Ipv6Addr::from(octets).to_string(),
+        len => format!("{}/{}", Ipv4Addr::new(a, b, c, d), len * 8),
+    }
+}

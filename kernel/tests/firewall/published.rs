@@ -1,0 +1,150 @@
+//! Published ports, from everywhere they can be asked for.
+
+use std::time::{Duration, Instant};
+
+use crate::lab::{Lab, network, policy};
+
+#[test]
+fn a_published_port_is_reached_from_outside_and_sees_the_clients_own_address() {
+    let Some(lab) = Lab::new() else { return };
+    lab.c1.serve(80);
+    lab.apply(&policy(&[
+        ("0.0.0.0:8080", "tcp", "172.25.0.2:80"),
+        ("0.0.0.0:8080", "udp", "172.25.0.2:80"),
+        ("[::]:8080", "tcp", "[fd25::2]:80"),
+        ("[::]:8080", "udp", "[fd25::2]:80"),
+    ]));
+
+    let four = Some("192.0.2.2".to_owned());
+    let six = Some("2001:db8::2".to_owned());
+    assert_eq!(lab.outside.tcp("192.0.2.1:8080"), four);
+    assert_eq!(lab.outside.udp("192.0.2.1:8080"), four);
+    assert_eq!(lab.outside.tcp("[2001:db8::1]:8080"), six);
+    assert_eq!(lab.outside.udp("[2001:db8::1]:8080"), six);
+}
+
+#[test]
+fn the_host_reaches_its_published_ports_by_its_loopback() {
+    let Some(lab) = Lab::new() else { return };
+    lab.c1.serve(80);
+    lab.apply(&policy(&[
+        ("0.0.0.0:8080", "tcp", "172.25.0.2:80"),
+        ("0.0.0.0:8080", "udp", "172.25.0.2:80"),
+        ("[::]:8080", "tcp", "[fd25::2]:80"),
+        ("[::]:8080", "udp", "[fd25::2]:80"),
+    ]));
+
+    let gateway = Some("172.25.0.1".to_owned());
+    assert_eq!(lab.host.tcp("127.0.0.1:8080"), gateway);
+    assert_eq!(lab.host.tcp("127.1.2.3:8080"), gateway);
+    assert_eq!(lab.host.udp("127.0.0.1:8080"), gateway);
+    assert_eq!(lab.host.tcp("192.0.2.1:8080"), gateway);
+    let gateway = Some("fd25::1".to_owned());
+    assert_eq!(lab.host.tcp("[2001:db8::1]:8080"), gateway);
+    assert_eq!(lab.host.udp("[2001:db8::1]:8080"), gateway);
+    let start = Instant::now();
+    assert_eq!(lab.host.tcp("[::1]:8080"), None);
+    assert!(
+        start.elapsed() < Duration::from_millis(300),
+        "refused at once, so that 127.0.0.1 is tried"
+    );
+}
+
+#[test]
+fn a_port_published_on_one_address_is_not_reached_by_another() {
+    let Some(lab) = Lab::new() else { return };
+    lab.c1.serve(80);
+    lab.apply(&policy(&[
+        ("192.0.2.1:8080", "tcp", "172.25.0.2:80"),
+        ("[2001:db8::1]:8080", "tcp", "[fd25::2]:80"),
+    ]));
+
+    assert!(lab.outside.tcp("192.0.2.1:8080").is_some());
+    assert!(lab.outside.tcp("[2001:db8::1]:8080").is_some());
+    assert_eq!(lab.outside.tcp("172.26.0.1:8080"), None);
+    assert_eq!(lab.outside.tcp("[fd26::1]:8080"), None);
+    assert_eq!(lab.host.tcp("127.0.0.1:8080"), None);
+    assert_eq!(lab.outside.udp("192.0.2.1:8080"), None, "another protocol");
+}
+
+#[test]
+fn one_address_comes_before_every_address() {
+    let Some(lab) = Lab::new() else { return };
+    lab.c1.serve(80);
+    lab.c3.serve(80);
+    lab.apply(&policy(&[
+        ("0.0.0.0:8080", "tcp", "172.25.0.2:80"),
+        ("127.0.0.1:8080", "tcp", "172.26.0.2:80"),
+    ]));
+
+    assert_eq!(lab.host.tcp("127.0.0.1:8080").unwrap(), "172.26.0.1");
+    assert_eq!(lab.host.tcp("172.25.0.1:8080").unwrap(), "172.25.0.1");
+}
+
+#[test]
+fn a_port_published_on_loopback_is_for_the_host_only() {
+    let Some(lab) = Lab::new() else { return };
+    lab.c1.serve(80);
+    // a machine on the host's link that sends it packets for 127.0.0.1
+    lab.outside.sysctl("ipv4/conf/eth0/route_localnet", "1");
+    lab.outside.ip("addr del 127.0.0.1/8 dev lo
+        route add 127.0.0.1 via 192.0.2.1 src 192.0.2.2");
+
+    lab.apply(&policy(&[("0.0.0.0:8080", "tcp", "172.25.0.2:80")]));
+    assert!(lab.outside.tcp("192.0.2.1:8080").is_some());
+
+    lab.apply(&policy(&[("127.0.0.1:8080", "tcp", "172.25.0.2:80")]));
+    assert!(lab.host.tcp("127.0.0.1:8080").is_some());
+    assert_eq!(lab.outside.tcp("192.0.2.1:8080"), None);
+    assert_eq!(lab.outside.tcp("127.0.0.1:8080"), None);
+    assert_eq!(lab.c2.tcp("172.25.0.1:8080"), None);
+}
+
+#[test]
+fn siblings_and_the_container_itself_reach_a_published_port_by_the_host() {
+    let Some(lab) = Lab::new() else { return };
+    by_the_host_within_one_network(&lab);
+}
+
+#[test]
+fn and_so_they_do_where_bridges_pass_frames_through_netfilter() {
+    let Some(lab) = Lab::new() else { return };
+    if lab.use_br_netfilter() {
+        by_the_host_within_one_network(&lab);
+    }
+}
+
+fn by_the_host_within_one_network(lab: &Lab) {
+    lab.c1.serve(80);
+    let mut policy = policy(&[
+        ("0.0.0.0:8080", "tcp", "172.25.0.2:80"),
+        ("[::]:8080", "udp", "[fd25::2]:80"),
+    ]);
+    for icc in [true, false] {
+        let mut front = network("br-front");
+        front.icc = icc;
+        policy.networks = [front].into();
+        lab.apply(&policy);
+        for (who, client) in [("itself", &lab.c1), ("a sibling", &lab.c2)] {
+            let seen = client.tcp("192.0.2.1:8080");
+            assert_eq!(seen.as_deref(), Some("172.25.0.1"), "{who}, icc {icc}");
+            let seen = client.udp("[2001:db8::1]:8080");
+            assert_eq!(seen.as_deref(), Some("fd25::1"), "{who}, icc {icc}");
+        }
+    }
+}
+
+#[test]
+fn a_port_that_moves_or_goes_does_so_at_once() {
+    let Some(lab) = Lab::new() else { return };
+    lab.c1.serve(80);
+    lab.c3.serve(80);
+    lab.apply(&policy(&[("0.0.0.0:8080", "tcp", "172.25.0.2:80")]));
+    assert_eq!(lab.host.tcp("127.0.0.1:8080").unwrap(), "172.25.0.1");
+
+    lab.apply(&policy(&[("0.0.0.0:8080", "tcp", "172.26.0.2:80")]));
+    assert_eq!(lab.host.tcp("127.0.0.1:8080").unwrap(), "172.26.0.1");
+
+    lab.apply(&policy(&[]));
+    assert_eq!(lab.host.tcp("127.0.0.1:8080"), None);
+}

@@ -1,0 +1,79 @@
+//! What a change costs when there is much already.
+
+use std::time::{Duration, Instant};
+
+use rnet_model::FirewallPolicy;
+
+use crate::lab::{Lab, network, policy};
+
+const MANY: u16 = 10_000;
+
+fn publish(policy: &mut FirewallPolicy, first: u16, count: u16) {
+    let template = crate::lab::policy(&[("0.0.0.0:1", "tcp", "172.25.0.2:80")]);
+    let (socket, target) = template.published.first_key_value().unwrap();
+    for port in first..first + count {
+        let mut socket = *socket;
+        socket.port = port;
+        policy.published.insert(socket, *target);
+    }
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+#[test]
+fn ten_thousand_ports_do_not_make_one_more_dear() {
+    let Some(lab) = Lab::new() else { return };
+    lab.c1.serve(80);
+    let mut many = policy(&[]);
+    publish(&mut many, 20_000, MANY);
+    let whole = timed(|| lab.apply(&many));
+
+    let mut least = Duration::MAX;
+    let mut unchanged = Duration::MAX;
+    for round in 0..50 {
+        publish(&mut many, 1_000 + round, 1);
+        least = least.min(timed(|| lab.apply(&many)));
+        unchanged = unchanged.min(timed(|| lab.apply(&many)));
+    }
+    publish(&mut many, 2_000, 1_000);
+    let thousand = timed(|| lab.apply(&many));
+    let before = many.clone();
+    many.published.clear();
+    let clear = timed(|| lab.apply(&many));
+    lab.apply(&before);
+
+    eprintln!(
+        "with {MANY} ports published: {MANY} at once {whole:?}, one more {least:?}, no change {unchanged:?}, \
+         1000 more {thousand:?}, all withdrawn {clear:?}"
+    );
+    assert!(
+        least < Duration::from_millis(10),
+        "one port takes {least:?}"
+    );
+    for port in [20_000, 29_999, 1_000, 2_999] {
+        let server = format!("192.0.2.1:{port}");
+        assert_eq!(lab.outside.tcp(&server).unwrap(), "192.0.2.2");
+    }
+}
+
+#[test]
+fn a_thousand_networks_fit_one_table() {
+    let Some(lab) = Lab::new() else { return };
+    lab.c1.serve(80);
+    let mut policy = policy(&[("0.0.0.0:8080", "tcp", "172.25.0.2:80")]);
+    for number in 0..1000 {
+        policy
+            .networks
+            .insert(network(&format!("br-{number:012x}")));
+    }
+    let whole = timed(|| lab.apply(&policy));
+    policy.networks.insert(network("br-one-more"));
+    let one = timed(|| lab.apply(&policy));
+    eprintln!("1002 networks at once {whole:?}, one more {one:?}");
+    assert!(lab.outside.tcp("192.0.2.1:8080").is_some());
+    assert_eq!(lab.c3.tcp("172.25.0.2:80"), None);
+}
