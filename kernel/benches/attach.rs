@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage};
 use netlink_packet_route::RouteNetlinkMessage::{self, NewAddress, NewLink, NewRoute, SetLink};
@@ -15,6 +15,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::mount::{MsFlags, mount};
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::time::{ClockId, clock_gettime};
 use rnet_kernel::{Kernel, Netlink};
 use rnet_model::{Bridge, MacAddress, Object, Resource, SandboxId, Veth, VethPeer};
 use rtnetlink::{AddressMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
@@ -30,14 +31,19 @@ fn main() {
     let kernel = Netlink::open(Path::new("/mnt")).expect("rtnetlink");
     kernel.ensure_all(&bridge()).expect("a bridge");
 
-    println!("ensure_all of one endpoint against the bare recipe, in µs: min / median / p90");
+    println!(
+        "ensure_all of one endpoint against the bare recipe, in µs: min, median, p90, wall | CPU"
+    );
     compare(&kernel, "1 endpoint", 0);
     let others: Vec<Resource> = (1000..1499).flat_map(endpoint).collect();
     kernel.ensure_all(&others).expect("499 endpoints");
     compare(&kernel, "500 endpoints", 2000);
     let start = Instant::now();
     assert!(kernel.remove_all(&others).is_empty());
-    println!("499 endpoints removed: {} µs each", start.elapsed().as_micros() / 499);
+    println!(
+        "499 endpoints removed: {} µs each",
+        start.elapsed().as_micros() / 499
+    );
     let start = Instant::now();
     drop(kernel);
     println!("and deleted: {} ms", start.elapsed().as_millis());
@@ -51,16 +57,23 @@ fn compare(kernel: &Netlink, name: &str, first: u32) {
         removal.push(time(|| assert!(kernel.remove_all(&resources).is_empty())));
         settle();
         let namespace = std::sync::Mutex::new(None);
-        bare.push(time(|| *namespace.lock().expect("one thread") = Some(recipe(first + 2 * round + 1))));
+        bare.push(time(|| {
+            *namespace.lock().expect("one thread") = Some(recipe(first + 2 * round + 1))
+        }));
         drop(namespace);
         settle();
     }
-    println!("{name}:\n  rnet    {}\n  bare    {}\n  removal {}", show(&mut ours), show(&mut bare), show(&mut removal));
+    println!(
+        "{name}:\n  rnet    {}\n  bare    {}\n  removal {}",
+        show(&mut ours),
+        show(&mut bare),
+        show(&mut removal)
+    );
 }
 
 /// Deletions under way would be measured, too.
 fn settle() {
-    thread::sleep(std::time::Duration::from_millis(60));
+    thread::sleep(Duration::from_millis(60));
 }
 
 /// The same steps with nothing around them; the namespace lives as long as what is returned.
@@ -81,7 +94,10 @@ fn recipe(number: u32) -> File {
         .controller(bridge)
         .mtu(1500)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build())));
-    send(&host, vec![(NewLink(message.up().build()), NLM_F_CREATE | NLM_F_EXCL)]);
+    send(
+        &host,
+        vec![(NewLink(message.up().build()), NLM_F_CREATE | NLM_F_EXCL)],
+    );
     setns(&namespace, CloneFlags::CLONE_NEWNET).expect("in");
     let inside = Socket::new(NETLINK_ROUTE).expect("a socket");
     let index = if_nametoindex("eth0").expect("the other end");
@@ -95,7 +111,15 @@ fn recipe(number: u32) -> File {
         .gateway([10, 1, 255, 254].into());
     let up = |index| (SetLink(LinkUnspec::new_with_index(index).up().build()), 0);
     let made = NLM_F_CREATE | NLM_F_EXCL;
-    send(&inside, vec![up(1), up(index), (NewAddress(address.build()), made), (NewRoute(route.build()), made)]);
+    send(
+        &inside,
+        vec![
+            up(1),
+            up(index),
+            (NewAddress(address.build()), made),
+            (NewRoute(route.build()), made),
+        ],
+    );
     namespace
 }
 
@@ -113,7 +137,9 @@ fn send(socket: &Socket, messages: Vec<(RouteNetlinkMessage, u16)>) {
         datagram.resize(start + message.buffer_len().next_multiple_of(4), 0);
         message.serialize(&mut datagram[start..]);
     }
-    socket.send_to(&datagram, &SocketAddr::new(0, 0), 0).expect("sent");
+    socket
+        .send_to(&datagram, &SocketAddr::new(0, 0), 0)
+        .expect("sent");
     let mut answer = Vec::with_capacity(4096);
     socket.recv(&mut answer, 0).expect("an answer");
     assert_eq!(answer[16..20], [0; 4], "the recipe was refused");
@@ -122,7 +148,11 @@ fn send(socket: &Socket, messages: Vec<(RouteNetlinkMessage, u16)>) {
 fn bridge() -> Vec<Resource> {
     let link = "br0".parse().expect("a name");
     vec![
-        Resource::host(Object::Bridge(Bridge { name: link, mac: mac(0), mtu: None })),
+        Resource::host(Object::Bridge(Bridge {
+            name: link,
+            mac: mac(0),
+            mtu: None,
+        })),
         Resource::host(address("br0", "10.1.255.254/16")),
     ]
 }
@@ -138,7 +168,11 @@ fn endpoint(number: u32) -> Vec<Resource> {
         bridge: name("br0"),
         isolated: false,
         mtu: Some(1500.try_into().expect("an MTU")),
-        peer: VethPeer { sandbox, name: name("eth0"), mac: mac(number) },
+        peer: VethPeer {
+            sandbox,
+            name: name("eth0"),
+            mac: mac(number),
+        },
     };
     let route = Object::Route {
         destination: "0.0.0.0/0".parse().expect("a destination"),
@@ -157,7 +191,10 @@ fn endpoint(number: u32) -> Vec<Resource> {
 }
 
 fn address(link: &str, cidr: &str) -> Object {
-    Object::Address { link: link.parse().expect("a name"), cidr: cidr.parse().expect("an address") }
+    Object::Address {
+        link: link.parse().expect("a name"),
+        cidr: cidr.parse().expect("an address"),
+    }
 }
 
 fn mac(number: u32) -> MacAddress {
@@ -165,14 +202,21 @@ fn mac(number: u32) -> MacAddress {
     MacAddress::local([2, 0x42, 0, 0, high, low])
 }
 
-fn time(work: impl FnOnce()) -> u128 {
-    let start = Instant::now();
+/// Wall and CPU time of something, in µs.
+fn time(work: impl FnOnce()) -> (u128, u128) {
+    let cpu = || Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("a clock"));
+    let start = (Instant::now(), cpu());
     work();
-    start.elapsed().as_micros()
+    (start.0.elapsed().as_micros(), (cpu() - start.1).as_micros())
 }
 
-fn show(samples: &mut [u128]) -> String {
-    samples.sort_unstable();
-    let at = |percent: usize| samples[(samples.len() - 1) * percent / 100];
-    format!("{} / {} / {}", at(0), at(50), at(90))
+fn show(samples: &[(u128, u128)]) -> String {
+    let column = |mut column: Vec<u128>| {
+        column.sort_unstable();
+        [0, 50, 90]
+            .map(|percent| format!("{:6}", column[(column.len() - 1) * percent / 100]))
+            .join(" ")
+    };
+    let (wall, cpu) = samples.iter().copied().unzip();
+    format!("{}  |{}", column(wall), column(cpu))
 }

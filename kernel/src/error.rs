@@ -235,15 +235,14 @@ pub enum KernelError {
     },
 
     /// A port of the host could not be reserved; in Docker's words.
-    #[error("failed to bind host port {address}/{protocol}: {}", hindrance(.source))]
+    #[error("failed to bind host port {address}/{protocol}: {}", hindrance(.cause))]
     BindPort {
         /// The transport protocol.
         protocol: Protocol,
         /// The host's address and port.
         address: SocketAddr,
-        /// The kernel's answer.
-        #[source]
-        source: io::Error,
+        /// The kernel's answer, which is all in the message.
+        cause: io::Error,
     },
 
     /// The sockets of a sandbox's resolver could not be opened.
@@ -278,12 +277,14 @@ fn inside(place: &Place) -> String {
 }
 
 /// What keeps a port from being bound, and what can be done.
-fn hindrance(error: &io::Error) -> &'static str {
+fn hindrance(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "address already in use",
-        io::ErrorKind::AddrNotAvailable => "the host does not have this address",
-        io::ErrorKind::PermissionDenied => "permission denied: CAP_NET_BIND_SERVICE is needed",
-        io::ErrorKind::Unsupported => "the kernel does not know this protocol",
-        _ => "the kernel refused",
+        io::ErrorKind::AddrInUse => "address already in use".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "the host does not have this address".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied: CAP_NET_BIND_SERVICE is needed".to_owned()
+        }
+        io::ErrorKind::Unsupported => "the kernel does not know this protocol".to_owned(),
+        _ => error.to_string(),
     }
 }

@@ -21,6 +21,7 @@ mod contract;
 mod ensure;
 mod error;
 mod facts;
+pub mod fake;
 mod firewall;
 mod host;
 mod mark;

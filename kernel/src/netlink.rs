@@ -1,10 +1,10 @@
 //! The kernel itself, by rtnetlink and namespaces.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rnet_model::{Resource, SandboxId};
+use rnet_model::Resource;
 
 use crate::contract::{Kernel, Owned};
 use crate::ensure::Builder;
@@ -50,11 +50,6 @@ impl Netlink {
             pins: Pins::open(run_dir)?,
             reaper: Reaper::start(rtnetlink()?)?,
         })
-    }
-
-    /// The path a sandbox's network namespace is pinned at.
-    pub fn pin(&self, sandbox: SandboxId) -> PathBuf {
-        self.pins.path(sandbox)
     }
 
     /// Runs something on a thread that may go into sandboxes.

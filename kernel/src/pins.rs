@@ -124,7 +124,7 @@ impl Pins {
         Ok(pins)
     }
 
-    pub(crate) fn path(&self, sandbox: SandboxId) -> PathBuf {
+    fn path(&self, sandbox: SandboxId) -> PathBuf {
         pin_path(&self.run_dir, sandbox)
     }
 }

@@ -10,7 +10,7 @@ use std::{fs, thread};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
-use rnet_kernel::{Kernel, Netlink};
+use rnet_kernel::{Kernel, Netlink, pin_path};
 use rnet_model::{Bridge, IfName, MacAddress, Object, Resource, SandboxId, Veth, VethPeer};
 
 /// Covered by a tmpfs in each test's own mount namespace.
@@ -76,7 +76,7 @@ impl Lab {
 
     /// Runs something on a thread in a sandbox.
     pub(crate) fn within<T: Send>(&self, sandbox: SandboxId, work: impl FnOnce() -> T + Send) -> T {
-        let namespace = fs::File::open(self.kernel.pin(sandbox)).unwrap();
+        let namespace = fs::File::open(pin(sandbox)).unwrap();
         let inside = || {
             setns(&namespace, CloneFlags::CLONE_NEWNET).unwrap();
             work()
@@ -126,8 +126,9 @@ pub(crate) fn pins() -> Vec<PathBuf> {
         .collect()
 }
 
-pub(crate) fn run_dir() -> &'static Path {
-    Path::new(RUN_DIR)
+/// Where a sandbox is pinned.
+pub(crate) fn pin(sandbox: SandboxId) -> PathBuf {
+    pin_path(Path::new(RUN_DIR), sandbox)
 }
 
 /// A new sandbox's id.

@@ -1,0 +1,232 @@
+//! The fake's side of the contract.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+
+use rnet_model::{Cidr, FirewallPolicy, HostFacts, Place, Protocol, Resource, SandboxId};
+
+use super::{FakeKernel, State};
+use crate::contract::{
+    Firewall, Host, Kernel, Owned, PortReservation, ResolverSockets, SocketKind,
+};
+use crate::error::KernelError;
+use crate::ports;
+use crate::rtnl::Refusal;
+
+/// The first port the fake chooses (RFC 6335: the first dynamic one).
+const FIRST_PORT: u16 = 49152;
+/// What a step fails with that was told to.
+const FAILURE: i32 = libc::EIO;
+
+impl Kernel for FakeKernel {
+    fn ensure_all(&self, resources: &[Resource]) -> Result<(), KernelError> {
+        let mut state = self.state();
+        for resource in resources {
+            if state.step_fails() {
+                let resource = Box::new(resource.clone());
+                return Err(KernelError::Ensure {
+                    resource,
+                    source: Refusal::new(FAILURE),
+                });
+            }
+            state.world.ensure(resource)?;
+        }
+        Ok(())
+    }
+
+    fn remove_all(&self, resources: &[Resource]) -> Vec<KernelError> {
+        let mut state = self.state();
+        let mut errors = Vec::new();
+        for resource in resources.iter().rev() {
+            if state.step_fails() {
+                let resource = Box::new(resource.clone());
+                errors.push(KernelError::Remove {
+                    resource,
+                    source: Refusal::new(FAILURE),
+                });
+            } else {
+                state.world.remove(resource);
+            }
+        }
+        errors
+    }
+
+    fn owned(&self) -> Result<Vec<Owned>, KernelError> {
+        let mut state = self.state();
+        if state.step_fails() {
+            return Err(KernelError::List {
+                what: "links",
+                source: Refusal::new(FAILURE),
+            });
+        }
+        Ok(state.world.resources.iter().filter_map(Owned::of).collect())
+    }
+
+    fn sweep(&self, orphans: &[Owned]) -> Vec<KernelError> {
+        let mut state = self.state();
+        let mut errors = Vec::new();
+        for orphan in orphans {
+            let fails = state.step_fails();
+            match orphan {
+                Owned::Namespace(sandbox) if fails => {
+                    let path = sandbox.to_string().into();
+                    errors.push(KernelError::UnpinNamespace {
+                        path,
+                        source: failure(),
+                    });
+                }
+                Owned::Link(name) if fails => {
+                    let source = Refusal::new(FAILURE);
+                    errors.push(KernelError::RemoveLink {
+                        name: name.clone(),
+                        source,
+                    });
+                }
+                Owned::Namespace(sandbox) => state.world.remove_namespace(*sandbox),
+                Owned::Link(name) => state.world.remove_link(name),
+            }
+        }
+        errors
+    }
+}
+
+impl Firewall for FakeKernel {
+    fn apply(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
+        let mut state = self.state();
+        state.change_table()?;
+        state.policy = Some(policy.clone());
+        Ok(())
+    }
+
+    fn remove(&self) -> Result<(), KernelError> {
+        let mut state = self.state();
+        state.change_table()?;
+        state.policy = None;
+        Ok(())
+    }
+}
+
+impl Host for FakeKernel {
+    fn facts(&self) -> Result<HostFacts, KernelError> {
+        let mut state = self.state();
+        if state.step_fails() {
+            return Err(KernelError::List {
+                what: "default routes",
+                source: Refusal::new(FAILURE),
+            });
+        }
+        Ok(state.facts.clone())
+    }
+
+    fn routes(&self) -> Result<Vec<Cidr>, KernelError> {
+        let mut state = self.state();
+        if state.step_fails() {
+            return Err(KernelError::List {
+                what: "routes",
+                source: Refusal::new(FAILURE),
+            });
+        }
+        Ok(state.routes.clone())
+    }
+
+    /// Nothing is bound, so two reservations of a port do not collide: only a port that is occupied is refused.
+    fn reserve_port(
+        &self,
+        protocol: Protocol,
+        address: SocketAddr,
+    ) -> Result<PortReservation, KernelError> {
+        let mut state = self.state();
+        let refused = |source| KernelError::BindPort {
+            protocol,
+            address,
+            source,
+        };
+        if state.step_fails() {
+            return Err(refused(failure()));
+        }
+        let collides = |(occupied, by): &(Protocol, SocketAddr)| {
+            *occupied == protocol
+                && by.port() == address.port()
+                && by.is_ipv4() == address.is_ipv4()
+                && (by.ip() == address.ip()
+                    || by.ip().is_unspecified()
+                    || address.ip().is_unspecified())
+        };
+        if state.occupied.iter().any(collides) {
+            return Err(refused(io::ErrorKind::AddrInUse.into()));
+        }
+        let port = match address.port() {
+            0 => state.next_port(),
+            port => port,
+        };
+        Ok(PortReservation { port, socket: None })
+    }
+
+    /// The sockets are the host's own, on 127.0.0.1.
+    fn resolver_sockets(&self, sandbox: SandboxId) -> Result<ResolverSockets, KernelError> {
+        let mut state = self.state();
+        let failed = |source| KernelError::OpenResolver { sandbox, source };
+        if state.step_fails() {
+            return Err(failed(failure()));
+        }
+        state.world.need_namespace(sandbox)?;
+        let open = || {
+            let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            udp.set_nonblocking(true)?;
+            tcp.set_nonblocking(true)?;
+            Ok(ResolverSockets { udp, tcp })
+        };
+        open().map_err(failed)
+    }
+
+    /// The socket is the host's own, wherever it was to be.
+    fn socket(
+        &self,
+        place: Place,
+        peer: SocketAddr,
+        kind: SocketKind,
+    ) -> Result<OwnedFd, KernelError> {
+        let mut state = self.state();
+        let failed = |source| KernelError::OpenSocket {
+            place,
+            peer,
+            source,
+        };
+        if state.step_fails() {
+            return Err(failed(failure()));
+        }
+        if let Place::Sandbox(sandbox) = place {
+            state.world.need_namespace(sandbox)?;
+        }
+        ports::unconnected(peer, kind).map_err(failed)
+    }
+}
+
+impl State {
+    fn change_table(&mut self) -> Result<(), KernelError> {
+        if self.step_fails() {
+            let operation = "change it".to_owned();
+            return Err(KernelError::Nftables {
+                operation,
+                table: "rnet",
+                source: failure(),
+            });
+        }
+        Ok(())
+    }
+
+    fn next_port(&mut self) -> u16 {
+        self.last_port = self
+            .last_port
+            .checked_add(1)
+            .unwrap_or_default()
+            .max(FIRST_PORT);
+        self.last_port
+    }
+}
+
+fn failure() -> io::Error {
+    io::Error::from_raw_os_error(FAILURE)
+}

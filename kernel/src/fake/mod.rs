@@ -1,0 +1,114 @@
+//! A kernel made of a list, which fails when it is told to.
+//!
+//! It is as strict as the real one about what must be there first: a veth needs its bridge and its sandbox, an address
+//! its link, a route a link that is up and a way to its gateway. So a wrong order is found without root.
+
+mod contract;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rnet_model::{Cidr, FirewallPolicy, HostFacts, IfName, Mtu, Place, Protocol, Resource};
+
+use world::World;
+
+/// Every hand of the daemon in one: a [`crate::Kernel`], a [`crate::Firewall`] and a [`crate::Host`] in memory.
+#[derive(Debug, Default)]
+pub struct FakeKernel {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    world: World,
+    policy: Option<FirewallPolicy>,
+    facts: HostFacts,
+    routes: Vec<Cidr>,
+    occupied: BTreeSet<(Protocol, SocketAddr)>,
+    last_port: u16,
+    steps: usize,
+    failing_step: Option<usize>,
+}
+
+impl FakeKernel {
+    /// A host with IPv6, an egress MTU of 1500 bytes and nothing else.
+    pub fn new() -> Self {
+        let egress_mtu = Mtu::try_from(1500).ok();
+        let facts = HostFacts {
+            egress_mtu,
+            ipv6: true,
+        };
+        Self {
+            state: Mutex::new(State {
+                facts,
+                ..State::default()
+            }),
+        }
+    }
+
+    /// Lets the `n`th step from now on fail, counted from 1, and only that one.
+    ///
+    /// A step is one resource that is ensured, removed or swept, or one call of anything else.
+    pub fn fail_at(&self, n: usize) {
+        let mut state = self.state();
+        state.failing_step = Some(state.steps + n);
+    }
+
+    /// How many steps there were, ever.
+    pub fn steps(&self) -> usize {
+        self.state().steps
+    }
+
+    /// Everything that exists now, in the order it was made; sysctls aside.
+    pub fn resources(&self) -> Vec<Resource> {
+        self.state().world.resources.clone()
+    }
+
+    /// Every sysctl that was set.
+    pub fn sysctls(&self) -> BTreeMap<(Place, String), String> {
+        self.state().world.sysctls.clone()
+    }
+
+    /// The policy that is applied; none where there is no table of rnet's.
+    pub fn policy(&self) -> Option<FirewallPolicy> {
+        self.state().policy.clone()
+    }
+
+    /// Lets a link of somebody else exist on the host.
+    pub fn add_foreign_link(&self, name: IfName) {
+        self.state().world.foreign.insert(name);
+    }
+
+    /// Lets a process of the host listen on a port.
+    pub fn occupy_port(&self, protocol: Protocol, address: SocketAddr) {
+        self.state().occupied.insert((protocol, address));
+    }
+
+    /// Lets the host be like this.
+    pub fn set_facts(&self, facts: HostFacts) {
+        self.state().facts = facts;
+    }
+
+    /// Lets the host have these routes.
+    pub fn set_routes(&self, routes: Vec<Cidr>) {
+        self.state().routes = routes;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Counts a step; whether it is the one that is to fail.
+    fn step_fails(&mut self) -> bool {
+        self.steps += 1;
+        self.failing_step
+            .take_if(|step| *step == self.steps)
+            .is_some()
+    }
+}
