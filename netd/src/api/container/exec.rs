@@ -3,11 +3,10 @@
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bollard_stubs::models::{
-    ExecConfig, ExecInspectResponse, ExecStartConfig, IdResponse, ProcessConfig,
-};
+use bollard_stubs::models::{ExecConfig, ExecInspectResponse, ExecStartConfig, ProcessConfig};
 use rnet_runtime_glue::RuntimeError;
 use rnet_runtime_glue::log::Stream as Output;
+use serde_json::json;
 
 use super::attach::{TELLS_MULTIPLEXED, size};
 use crate::api::body::Json;
@@ -27,7 +26,8 @@ pub(super) async fn create(
     let id = api
         .run(move |daemon| daemon.exec_create(&reference, config))
         .await?;
-    Ok((StatusCode::CREATED, axum::Json(IdResponse { id })).into_response())
+    // the stubs' own type for this writes `id`, which no client reads
+    Ok((StatusCode::CREATED, axum::Json(json!({ "Id": id }))).into_response())
 }
 
 pub(super) async fn start(
