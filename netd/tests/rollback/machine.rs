@@ -42,11 +42,16 @@ impl Fuse {
 }
 
 /// What survives a daemon: the machine, and what was committed.
-#[derive(Default)]
 pub(crate) struct Machine {
     pub(crate) kernel: FakeKernel,
     pub(crate) state: Mutex<State>,
     pub(crate) fuse: Fuse,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { kernel: FakeKernel::new(), state: Mutex::default(), fuse: Fuse::default() }
+    }
 }
 
 impl Machine {
@@ -76,16 +81,13 @@ impl Machine {
         .unwrap()
     }
 
-    fn dead(&self) -> KernelError {
-        self.kernel.failure()
-    }
 }
 
 impl Kernel for Machine {
     fn ensure_all(&self, resources: &[Resource]) -> Result<(), KernelError> {
         resources.iter().try_for_each(|resource| {
             if !self.fuse.holds() {
-                return Err(self.dead());
+                return Err(dead());
             }
             self.kernel.ensure_all(std::slice::from_ref(resource))
         })
@@ -94,7 +96,7 @@ impl Kernel for Machine {
     fn remove_all(&self, resources: &[Resource]) -> Vec<KernelError> {
         let remove = |resource: &Resource| match self.fuse.holds() {
             true => self.kernel.remove_all(std::slice::from_ref(resource)),
-            false => vec![self.dead()],
+            false => vec![dead()],
         };
         resources.iter().rev().flat_map(remove).collect()
     }
@@ -113,7 +115,7 @@ impl Firewall for Machine {
         if self.fuse.holds() {
             self.kernel.apply(policy)
         } else {
-            Err(self.dead())
+            Err(dead())
         }
     }
 
@@ -143,7 +145,7 @@ impl Host for Machine {
         if self.fuse.holds() {
             self.kernel.resolver_sockets(sandbox)
         } else {
-            Err(self.dead())
+            Err(dead())
         }
     }
 
@@ -175,4 +177,9 @@ impl Store for Machine {
             .for_each(|change| state.apply(change));
         Ok(())
     }
+}
+
+/// What a dead daemon's call would say, if anyone heard it.
+fn dead() -> KernelError {
+    KernelError::NoSandbox { sandbox: SandboxId::from_bytes([0; 32]) }
 }

@@ -100,7 +100,7 @@ fn request(network: NetworkId) -> EndpointRequest {
 
 fn seen(machine: &Machine, daemon: &Daemon) -> Seen {
     daemon.read(|state| Seen {
-        kernel: machine.kernel.existing(),
+        kernel: machine.kernel.resources(),
         policy: machine.kernel.policy(),
         endpoints: state.endpoints().count(),
         sandboxes: state.sandboxes().count(),
@@ -187,7 +187,7 @@ async fn the_default_route_moves_to_the_endpoint_that_remains() {
     let stage = Stage::new();
     stage.attach().unwrap();
     let route = || {
-        let existing = stage.machine.kernel.existing();
+        let existing = stage.machine.kernel.resources();
         let routes = existing
             .iter()
             .map(ToString::to_string)
