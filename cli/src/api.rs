@@ -60,7 +60,7 @@ impl Api {
     /// `GET path`: the document exactly as the daemon tells it, fields unknown to us included.
     pub(crate) async fn document(&self, path: &str) -> Result<Value> {
         let answer = self.open(Method::GET, path).await?;
-        read(answer, path).await
+        read(answer).await
     }
 
     /// Sends a request without a body and hands back the answer, whose body is still to come.
@@ -83,13 +83,12 @@ impl Api {
 
     async fn answer(&self, request: Builder, body: Bytes) -> Result<Response<Incoming>> {
         let request = request.body(Full::new(body)).map_err(Error::broken)?;
-        let path = request.uri().path().to_owned();
         let answer = self.wire.send(request).await?;
         let status = answer.status();
         if !status.is_client_error() && !status.is_server_error() {
             return Ok(answer);
         }
-        let refusal: Value = read(answer, &path).await?;
+        let refusal: Value = read(answer).await?;
         let message = refusal["message"]
             .as_str()
             .unwrap_or("netd gave no reason")
@@ -102,20 +101,14 @@ impl Api {
 }
 
 /// Reads an answer to its end as JSON.
-pub(crate) async fn read<T: DeserializeOwned>(
-    answer: Response<Incoming>,
-    request: &str,
-) -> Result<T> {
+pub(crate) async fn read<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T> {
     let body = answer
         .into_body()
         .collect()
         .await
         .map_err(Error::broken)?
         .to_bytes();
-    serde_json::from_slice(&body).map_err(|source| Error::Answer {
-        request: request.to_owned(),
-        source,
-    })
+    serde_json::from_slice(&body).map_err(Error::answer)
 }
 
 /// A name as one segment of a path, so that no name can lead to another route.

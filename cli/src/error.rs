@@ -40,11 +40,10 @@ pub(crate) enum Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-    #[error("cannot understand netd's answer to {request}: is it an older or newer netd?")]
+    #[error("cannot understand netd's answer: are rnet and netd of the same version?")]
     Answer {
-        request: String,
         #[source]
-        source: serde_json::Error,
+        source: Box<dyn StdError + Send + Sync>,
     },
     #[error("no such {kind}: {name}")]
     NoSuch { kind: &'static str, name: String },
@@ -83,6 +82,13 @@ impl Error {
     /// A broken-off conversation with the daemon.
     pub(crate) fn broken(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Broken {
+            source: source.into(),
+        }
+    }
+
+    /// An answer that is not what it should be.
+    pub(crate) fn answer(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Answer {
             source: source.into(),
         }
     }
@@ -130,6 +136,9 @@ impl From<ClientError> for Error {
                 message,
             },
             ClientError::IOError { err } => err.downcast().unwrap_or_else(Self::broken),
+            misread @ (ClientError::JsonDataError { .. } | ClientError::JsonSerdeError { .. }) => {
+                Self::answer(misread)
+            }
             other => Self::broken(other),
         }
     }

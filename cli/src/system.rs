@@ -99,10 +99,7 @@ impl Events {
         };
         let mut events = api.docker.events(Some(options));
         while let Some(event) = events.try_next().await? {
-            let event = serde_json::to_value(event).map_err(|source| Error::Answer {
-                request: "/events".into(),
-                source,
-            })?;
+            let event = serde_json::to_value(event).map_err(Error::answer)?;
             self.shown.show(&event, line)?;
         }
         Ok(0)

@@ -160,6 +160,14 @@ fn exec_ends_as_the_command_does() {
 }
 
 #[test]
+fn an_answer_that_is_not_understood_is_no_success() {
+    let daemon = Daemon::start(|_, connection| connection.json(201, r#"{"Ident":"e1"}"#));
+    let output = daemon.rnet("exec c1 true", "");
+    assert!(stderr(&output).starts_with("rnet: cannot understand netd's answer"));
+    assert_eq!(code(&output), 1);
+}
+
+#[test]
 fn without_a_daemon_the_message_says_where_it_was_looked_for() {
     let rnet = |line: &[&str]| {
         let mut rnet = Command::new(env!("CARGO_BIN_EXE_rnet"));

@@ -14,7 +14,7 @@ use crate::stream::session::{End, Session, Streams};
 use crate::stream::signals::Signals;
 
 /// The exit code when the daemon cannot tell the container's (docker.md 4.3).
-const UNKNOWN: u8 = 125;
+pub(super) const UNKNOWN: u8 = 125;
 
 /// Show a running container's output, pass on signals and input, and return its exit code
 #[derive(Args)]
@@ -133,16 +133,18 @@ impl<'a> Attached<'a> {
 }
 
 async fn exit_code(exit: Response<Incoming>) -> Result<u8> {
-    let exit: ContainerWaitResponse = api::read(exit, "wait").await?;
-    match exit
-        .error
-        .and_then(|error| error.message)
-        .filter(|message| !message.is_empty())
-    {
+    let exit: ContainerWaitResponse = api::read(exit).await?;
+    let failure = exit.error.and_then(|error| error.message);
+    match failure.filter(|message| !message.is_empty()) {
+        None => Ok(low_byte(exit.status_code)),
         Some(message) => Err(Error::NotStarted {
             code: UNKNOWN,
             message,
         }),
-        None => Ok(u8::try_from(exit.status_code & 0xff).unwrap_or(UNKNOWN)),
     }
+}
+
+/// The part of an exit code that the kernel hands on (wait(2)).
+pub(super) const fn low_byte(code: i64) -> u8 {
+    code.to_le_bytes()[0]
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 
+use super::attach::{UNKNOWN, low_byte};
 use crate::api::{Api, segment};
 use crate::error::Result;
 use crate::parse::env;
@@ -93,6 +94,6 @@ impl Exec {
         };
         Session::new(connection, streams)?.carry(resize).await?;
         let ended = api.docker.inspect_exec(&exec).await?;
-        Ok(u8::try_from(ended.exit_code.unwrap_or_default() & 0xff).unwrap_or_default())
+        Ok(ended.exit_code.map_or(UNKNOWN, low_byte))
     }
 }

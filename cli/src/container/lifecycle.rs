@@ -136,7 +136,7 @@ impl Wait {
         each_saying(&self.containers, async |container| {
             let path = format!("/containers/{}/wait", segment(container));
             let exit = api.open(Method::POST, &path).await?;
-            let exit: bollard::models::ContainerWaitResponse = api::read(exit, &path).await?;
+            let exit: bollard::models::ContainerWaitResponse = api::read(exit).await?;
             Ok(exit.status_code.to_string())
         })
         .await

@@ -23,7 +23,7 @@ impl Port {
     pub(crate) async fn run(self, api: &Api) -> Result<u8> {
         let path = format!("/containers/{}/json", segment(&self.container));
         let mut document = api.document(&path).await?;
-        let ports = bindings(document["NetworkSettings"]["Ports"].take(), path)?;
+        let ports = bindings(document["NetworkSettings"]["Ports"].take())?;
         match self.port {
             None => ports
                 .iter()
@@ -49,9 +49,8 @@ impl Port {
 }
 
 /// Every published port with its place on the host, lowest port first.
-fn bindings(ports: Value, request: String) -> Result<Vec<(String, String)>> {
-    let ports: Option<PortMap> =
-        serde_json::from_value(ports).map_err(|source| Error::Answer { request, source })?;
+fn bindings(ports: Value) -> Result<Vec<(String, String)>> {
+    let ports: Option<PortMap> = serde_json::from_value(ports).map_err(Error::answer)?;
     let mut lines: Vec<_> = ports
         .unwrap_or_default()
         .into_iter()
@@ -98,7 +97,7 @@ mod tests {
         });
         let expected = [("80/tcp", "0.0.0.0:8080"), ("443/tcp", "[::]:8443")];
         let expected = expected.map(|(port, host)| (port.to_owned(), host.to_owned()));
-        assert_eq!(bindings(ports, String::new()).unwrap(), expected);
-        assert!(bindings(Value::Null, String::new()).unwrap().is_empty());
+        assert_eq!(bindings(ports).unwrap(), expected);
+        assert!(bindings(Value::Null).unwrap().is_empty());
     }
 }
