@@ -36,10 +36,10 @@ impl Host for Netlink {
         protocol: Protocol,
         address: SocketAddr,
     ) -> Result<PortReservation, KernelError> {
-        ports::reserve(protocol, address).map_err(|source| KernelError::BindPort {
+        ports::reserve(protocol, address).map_err(|cause| KernelError::BindPort {
             protocol,
             address,
-            source,
+            cause,
         })
     }
 

@@ -137,10 +137,10 @@ impl Host for FakeKernel {
         address: SocketAddr,
     ) -> Result<PortReservation, KernelError> {
         let mut state = self.state();
-        let refused = |source| KernelError::BindPort {
+        let refused = |cause| KernelError::BindPort {
             protocol,
             address,
-            source,
+            cause,
         };
         if state.step_fails() {
             return Err(refused(failure()));
