@@ -8,4 +8,4 @@ mod lab;
 pub mod vm;
 pub mod world;
 
-pub use lab::{Contents, Lab, Ran, busybox_archive, eventually};
+pub use lab::{Contents, Lab, Ran, WHOAMI, busybox_archive, eventually};

@@ -1,5 +1,6 @@
 //! Bringing a daemon up over what the last one left.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::resolve::{HostSockets, Names};
 use super::{Daemon, Hands, Settings, exec, hold, ports, streams};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::store::Store;
 
@@ -26,11 +27,11 @@ impl Daemon {
     ) -> Result<Arc<Self>> {
         let state = store.load()?;
         let images = ImageStore::open(&settings.state_dir.join("images"))?;
-        let runtime = Runtime::new(
-            settings.run_dir.join("containers"),
-            shim,
-            settings.cgroup_parent.clone(),
-        );
+        let running = settings.run_dir.join("containers");
+        for path in [settings.state_dir.join("containers"), running.clone()] {
+            fs::create_dir_all(&path).map_err(|source| Error::File { path, source })?;
+        }
+        let runtime = Runtime::new(running, shim, settings.cgroup_parent.clone());
         let sockets = Arc::new(HostSockets(Arc::clone(&hands.host)));
         let daemon = Arc::new(Self {
             resolver: Names::new(tasks.clone(), sockets),

@@ -6,13 +6,9 @@ mod outside;
 mod start;
 mod tools;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::lab::{Contents, Lab, Ran, busybox_archive, eventually};
-use crate::world::OUTSIDE;
 
 /// Tells it all; an error if anything was not as it should be.
 pub fn tell() -> Result<()> {
@@ -44,7 +40,7 @@ impl Story {
     fn begin() -> Result<Self> {
         let mut lab = Lab::bare()?;
         busybox_archive(&lab.directory().join("busybox.tar"))?;
-        serve_outside(&lab)?;
+        lab.serve_whoami()?;
         let untouched = lab.contents()?;
         println!("\nlab# netd &");
         lab.start_netd()?;
@@ -103,23 +99,4 @@ fn check(seen: bool, what: &str) -> Result<()> {
     ensure!(seen, "this should be so, and is not: {what}");
     println!("\x1b[32m  ✓ {what}\x1b[0m");
     Ok(())
-}
-
-/// A web server outside, with a page that says who asks for it.
-fn serve_outside(lab: &Lab) -> Result<()> {
-    let pages = lab.directory().join("pages");
-    let page = pages.join("cgi-bin/whoami");
-    let made = || {
-        fs::create_dir_all(pages.join("cgi-bin"))?;
-        fs::write(&page, "#!/bin/sh\necho; echo \"you are $REMOTE_ADDR\"\n")?;
-        fs::set_permissions(&page, fs::Permissions::from_mode(0o755))
-    };
-    made().with_context(|| format!("cannot make {}", page.display()))?;
-    lab.serve_outside(&format!("busybox httpd -f -p 80 -h {}", pages.display()))?;
-    eventually(|| {
-        lab.host(&format!(
-            "busybox wget -qO- http://{OUTSIDE}/cgi-bin/whoami"
-        ))
-    })
-    .map(drop)
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Story, check};
-use crate::world::OUTSIDE;
+use crate::lab::WHOAMI;
 
 pub(super) fn names(story: &Story) -> Result<()> {
     story.chapter("3. Names");
@@ -59,9 +59,7 @@ pub(super) fn toggles(story: &Story) -> Result<()> {
         ping.stdout.contains("100% packet loss"),
         "q1 cannot reach q2",
     )?;
-    let page = story.host(&format!(
-        "rnet exec q1 wget -qO- http://{OUTSIDE}/cgi-bin/whoami"
-    ))?;
+    let page = story.host(&format!("rnet exec q1 wget -qO- {WHOAMI}"))?;
     check(
         page.contains(&q1),
         "the machine outside sees q1's own address",

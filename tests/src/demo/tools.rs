@@ -38,7 +38,7 @@ pub(super) fn look_around(story: &Story) -> Result<()> {
         linked.contains(&address),
         "linked, it is one for `ip netns`",
     )?;
-    let log = story.host("rnet logs c1")?;
+    let log = story.host("rnet logs c1 2>&1")?;
     check(
         log.contains("url:/"),
         "the log has the request from outside",

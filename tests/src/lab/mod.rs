@@ -2,6 +2,7 @@
 
 mod contents;
 mod daemon;
+mod pages;
 mod rootfs;
 mod run;
 
@@ -18,6 +19,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 pub use contents::Contents;
+pub use pages::WHOAMI;
 pub use rootfs::busybox_archive;
 pub use run::Ran;
 

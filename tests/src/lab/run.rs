@@ -82,6 +82,16 @@ impl Lab {
     }
 }
 
+impl Lab {
+    /// Gives whoever sits at the terminal a shell on the lab host, until they leave it.
+    pub fn shell(&self) -> Result<()> {
+        let mut command = self.enter(self.host);
+        command.args(["sh", "-i"]).stdin(Stdio::inherit());
+        // the shell's last exit code is nobody's failure
+        command.status().context("cannot run nsenter").map(drop)
+    }
+}
+
 impl Ran {
     /// Its output, if it succeeded.
     pub fn success(self) -> Result<String> {
