@@ -65,9 +65,9 @@ fn compare(kernel: &Netlink, name: &str, first: u32) {
     }
     println!(
         "{name}:\n  rnet    {}\n  bare    {}\n  removal {}",
-        show(&mut ours),
-        show(&mut bare),
-        show(&mut removal)
+        show(&ours),
+        show(&bare),
+        show(&removal)
     );
 }
 

@@ -1,1 +1,181 @@
-//! Stub.
+//! What the host is like, and its ports.
+
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+
+use rnet_kernel::{Host, PortReservation};
+use rnet_model::Protocol;
+
+use crate::lab::{Lab, lab};
+
+#[test]
+fn the_egress_mtu_is_that_of_the_best_default_route() {
+    lab(|lab| {
+        assert_eq!(lab.kernel.facts().unwrap().egress_mtu, None);
+        lab.ip("link add good mtu 1400 up type bridge");
+        lab.ip("link add bad mtu 1300 up type bridge");
+        lab.ip("address add 192.0.2.1/24 dev good");
+        lab.ip("address add 198.51.100.1/24 dev bad");
+        lab.ip("route add default via 198.51.100.2 metric 200");
+        lab.ip("route add default via 192.0.2.2 metric 100");
+        lab.ip("route add default via 198.51.100.2 table 77");
+        let facts = lab.kernel.facts().unwrap();
+        assert_eq!(facts.egress_mtu.map(u32::from), Some(1400));
+        assert!(facts.ipv6);
+    });
+}
+
+#[test]
+fn routes_of_all_tables_are_told_and_the_noise_is_not() {
+    lab(|lab| {
+        lab.ip("link set lo up");
+        lab.ip("link add br9 up type bridge");
+        lab.ip("address add 192.0.2.1/24 dev br9");
+        lab.ip("address add 10.7.7.7/32 dev lo");
+        lab.ip("address add 2001:db8::1/64 dev br9 nodad");
+        lab.ip("route add default via 192.0.2.2");
+        lab.ip("route add 172.30.0.0/16 via 192.0.2.2 table 300");
+        lab.ip("route add blackhole 172.31.0.0/16");
+        lab.ip("route add fd00::/8 dev br9 table 301");
+        let routes = lab.kernel.routes().unwrap();
+        let routes: Vec<String> = routes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            routes,
+            [
+                "10.7.7.7/32",
+                "172.30.0.0/16",
+                "172.31.0.0/16",
+                "192.0.2.0/24",
+                "192.0.2.1/32",
+                "2001:db8::/64",
+                "2001:db8::1/128",
+                "fd00::/8",
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_reserved_port_cannot_be_bound_until_it_is_let_go() {
+    lab(|lab| {
+        lab.ip("link set lo up");
+        for reserved in ["0.0.0.0:80", "127.0.0.1:80", "[::]:80", "[::1]:80"] {
+            let reserved: SocketAddr = reserved.parse().unwrap();
+            let specific = if reserved.is_ipv4() {
+                "127.0.0.1:80"
+            } else {
+                "[::1]:80"
+            };
+            let tcp = reserve(lab, Protocol::Tcp, reserved).unwrap();
+            let udp = reserve(lab, Protocol::Udp, reserved).unwrap();
+            // the standard library sets SO_REUSEADDR, as most servers do
+            assert!(TcpListener::bind(specific).is_err(), "{reserved}");
+            assert!(UdpSocket::bind(specific).is_err(), "{reserved}");
+            drop((tcp, udp));
+            TcpListener::bind(specific).unwrap();
+            UdpSocket::bind(specific).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_port_somebody_listens_on_is_refused_in_dockers_words() {
+    lab(|lab| {
+        lab.ip("link set lo up");
+        for (listener, wanted) in [
+            ("0.0.0.0:80", "0.0.0.0:80"),
+            ("127.0.0.1:80", "0.0.0.0:80"),
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "0.0.0.0:80"),
+            ("[::]:80", "[::]:80"),
+            ("[::1]:80", "[::]:80"),
+        ] {
+            let _tcp = TcpListener::bind(listener).unwrap();
+            let _udp = UdpSocket::bind(listener).unwrap();
+            for protocol in [Protocol::Tcp, Protocol::Udp] {
+                let error = reserve(lab, protocol, wanted.parse().unwrap()).unwrap_err();
+                let words = "address already in use";
+                assert_eq!(
+                    error,
+                    format!("failed to bind host port {wanted}/{protocol}: {words}")
+                );
+            }
+        }
+        let _six = TcpListener::bind("[::1]:80").unwrap();
+        reserve(lab, Protocol::Tcp, "0.0.0.0:80".parse().unwrap()).unwrap();
+    });
+}
+
+#[test]
+fn the_other_family_and_the_other_protocol_are_free() {
+    lab(|lab| {
+        let held = ["0.0.0.0:80", "[::]:80"].map(|wanted| {
+            let wanted = wanted.parse().unwrap();
+            [Protocol::Tcp, Protocol::Udp].map(|protocol| reserve(lab, protocol, wanted).unwrap())
+        });
+        assert!(held.iter().flatten().all(|held| held.port == 80));
+    });
+}
+
+#[test]
+fn connections_that_linger_keep_no_port_from_being_reserved() {
+    lab(|lab| {
+        lab.ip("link set lo up");
+        let listener = TcpListener::bind("127.0.0.1:80").unwrap();
+        let client = TcpStream::connect("127.0.0.1:80").unwrap();
+        // the side that closes first lingers
+        drop(listener.accept().unwrap());
+        drop((client, listener));
+        let held = reserve(lab, Protocol::Tcp, "0.0.0.0:80".parse().unwrap()).unwrap();
+        assert!(
+            TcpListener::bind("127.0.0.1:80").is_err(),
+            "it is held none the less"
+        );
+        drop(held);
+        TcpListener::bind("127.0.0.1:80").unwrap();
+    });
+}
+
+#[test]
+fn the_kernel_chooses_a_port_that_others_cannot_have() {
+    lab(|lab| {
+        lab.ip("link set lo up");
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let held = reserve(lab, protocol, "0.0.0.0:0".parse().unwrap()).unwrap();
+            assert_ne!(held.port, 0);
+            let again = SocketAddr::from(([127, 0, 0, 1], held.port));
+            reserve(lab, protocol, again).unwrap_err();
+        }
+    });
+}
+
+#[test]
+fn an_address_the_host_does_not_have_is_named() {
+    lab(|lab| {
+        lab.ip("link set lo up");
+        let error = reserve(lab, Protocol::Tcp, "192.0.2.9:80".parse().unwrap()).unwrap_err();
+        let words =
+            "failed to bind host port 192.0.2.9:80/tcp: the host does not have this address";
+        assert_eq!(error, words);
+    });
+}
+
+#[test]
+fn a_port_of_a_protocol_the_kernel_does_not_know_needs_no_socket() {
+    lab(|lab| {
+        let held = reserve(lab, Protocol::Sctp, "0.0.0.0:80".parse().unwrap()).unwrap();
+        assert_eq!(held.port, 80);
+        if held.socket.is_none() {
+            let error = reserve(lab, Protocol::Sctp, "0.0.0.0:0".parse().unwrap()).unwrap_err();
+            assert!(
+                error.ends_with("the kernel does not know this protocol"),
+                "{error}"
+            );
+        }
+    });
+}
+
+fn reserve(lab: &Lab, protocol: Protocol, address: SocketAddr) -> Result<PortReservation, String> {
+    lab.kernel
+        .reserve_port(protocol, address)
+        .map_err(|error| error.to_string())
+}

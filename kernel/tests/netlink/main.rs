@@ -1,5 +1,7 @@
 //! `Netlink` against the real kernel: each test in network and mount namespaces of its own.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod attach;
 mod foreign;
 mod host;
