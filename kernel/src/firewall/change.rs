@@ -65,21 +65,28 @@ impl Change {
         self.networks = Some(new.clone());
     }
 
-    /// Walks both maps side by side: one pass, no matter how many ports there are.
+    /// Walks both maps side by side: one pass over what is mostly equal.
     fn ports(&mut self, old: &Published, new: &Published) -> Result<(), KernelError> {
-        let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+        let (mut old, mut new) = (old.iter(), new.iter());
+        let (mut gone, mut come) = (old.next(), new.next());
         loop {
-            let order = match (old.peek(), new.peek()) {
+            let order = match (gone, come) {
                 (None, None) => return Ok(()),
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
+                (Some(same), Some(other)) if same == other => {
+                    (gone, come) = (old.next(), new.next());
+                    continue;
+                }
                 (Some((gone, _)), Some((come, _))) => gone.cmp(come),
             };
-            let gone = if order.is_le() { old.next() } else { None };
-            let come = if order.is_ge() { new.next() } else { None };
-            if gone != come {
-                gone.map_or(Ok(()), |(socket, target)| self.withdraw(*socket, *target))?;
-                come.map_or(Ok(()), |(socket, target)| self.publish(*socket, *target))?;
+            if let Some((socket, target)) = gone.filter(|_| order.is_le()) {
+                self.withdraw(*socket, *target)?;
+                gone = old.next();
+            }
+            if let Some((socket, target)) = come.filter(|_| order.is_ge()) {
+                self.publish(*socket, *target)?;
+                come = new.next();
             }
         }
     }
@@ -167,4 +174,79 @@ fn push_protocol(bytes: &mut Vec<u8>, protocol: Protocol) {
 fn push_port(bytes: &mut Vec<u8>, port: u16) {
     bytes.extend(port.to_be_bytes());
     bytes.extend([0, 0]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published(ports: &[(u16, u16)]) -> FirewallPolicy {
+        let publish = |&(port, target): &(u16, u16)| {
+            let socket = HostSocket {
+                protocol: Protocol::Tcp,
+                address: "0.0.0.0".parse().unwrap(),
+                port,
+            };
+            (socket, SocketAddr::from(([172, 25, 0, 2], target)))
+        };
+        FirewallPolicy {
+            published: ports.iter().map(publish).collect(),
+            ..FirewallPolicy::default()
+        }
+    }
+
+    fn network(bridge: &str, icc: bool) -> NetworkPolicy {
+        NetworkPolicy {
+            bridge: bridge.parse().unwrap(),
+            icc,
+            masquerade: true,
+            internal: false,
+        }
+    }
+
+    fn count(elements: &Elements) -> Vec<(&str, usize)> {
+        let count = |(set, elements): (&&'static str, &Vec<Element>)| (*set, elements.len());
+        elements.iter().map(count).collect()
+    }
+
+    #[test]
+    fn equal_policies_need_no_change() {
+        let mut policy = published(&[(80, 80), (81, 81)]);
+        policy.networks = [network("br0", true)].into();
+        assert!(
+            Change::between(&policy, &policy.clone())
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn only_what_differs_is_deleted_and_added() {
+        let old = published(&[(1, 1), (2, 2), (4, 4), (5, 5)]);
+        let new = published(&[(0, 0), (2, 2), (3, 3), (4, 9), (6, 6), (7, 7)]);
+        let change = Change::between(&old, &new).unwrap();
+        assert_eq!(count(&change.deleted), [("publish4_any", 3)]);
+        assert_eq!(count(&change.added), [("publish4_any", 5)]);
+    }
+
+    #[test]
+    fn a_bridge_that_changes_its_kind_stays_in_the_sets_it_was_in() {
+        let mut old = FirewallPolicy::default();
+        let mut new = FirewallPolicy::default();
+        old.networks = [network("br0", true)].into();
+        new.networks = [network("br0", false)].into();
+        let change = Change::between(&old, &new).unwrap();
+        assert_eq!(count(&change.deleted), []);
+        assert_eq!(count(&change.added), [("isolated", 1)]);
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_was_asked_for() {
+        let mut old = published(&[(1, 1), (2, 2), (4, 4)]);
+        let mut new = published(&[(2, 9), (3, 3), (4, 4)]);
+        old.networks = [network("br0", true), network("br1", true)].into();
+        new.networks = [network("br0", false)].into();
+        Change::between(&old, &new).unwrap().remember(&mut old);
+        assert_eq!(old, new);
+    }
 }

@@ -77,7 +77,8 @@ impl Firewall for Nftables {
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(applied) = applied.as_mut() {
             let change = Change::between(applied, policy)?;
-            let stands = !change.is_empty() || nft::stands(&self.socket, ruleset::NAME)?;
+            let stands =
+                !change.is_empty() || nft::stands(&self.socket, ruleset::FAMILY, ruleset::NAME)?;
             if stands {
                 match self.update(applied, change) {
                     Err(error) if someone_else_wrote(&error) => {}

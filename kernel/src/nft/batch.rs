@@ -1,9 +1,8 @@
 //! A transaction: messages the kernel obeys all or none of.
 
-use std::fmt;
 use std::io;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST};
 use netlink_packet_core::{NetlinkHeader, NetlinkMessage};
 use netlink_packet_netfilter::nftables::NfTablesMessage;
 use netlink_packet_netfilter::none::ControlMessage;
@@ -12,6 +11,7 @@ use netlink_packet_netfilter::{
 };
 use netlink_sys::Socket;
 
+use super::operation::Operation;
 use super::socket::{Reply, exchange};
 use super::{Chain, Element, Elements, Family, Rule, Set, Table, message};
 use crate::KernelError;
@@ -34,17 +34,6 @@ pub(crate) struct Batch {
     last: usize,
 }
 
-/// What one message of a batch does, for the error that says it failed.
-enum Operation {
-    AddTable,
-    DeleteTable,
-    AddSet(&'static str),
-    AddChain(&'static str),
-    AddRule(&'static str, &'static str),
-    AddElements(usize, &'static str),
-    DeleteElements(usize, &'static str),
-}
-
 impl Batch {
     /// An empty transaction on a table.
     pub(crate) fn new(family: Family, table: &'static str) -> Self {
@@ -59,10 +48,9 @@ impl Batch {
         batch
     }
 
-    /// Makes the table what this one is, whatever it was; its elements are added after.
-    pub(crate) fn replace(&mut self, table: &Table) {
-        self.delete_table();
-        self.add_table();
+    /// Makes the table, which must not exist; its elements are added after.
+    pub(crate) fn create(&mut self, table: &Table) {
+        self.add_table(NLM_F_EXCL);
         for (id, set) in (1..).zip(&table.sets) {
             self.add_set(set, id);
         }
@@ -76,10 +64,16 @@ impl Batch {
         }
     }
 
+    /// Makes the table what this one is, whatever it was.
+    pub(crate) fn replace(&mut self, table: &Table) {
+        self.delete_table();
+        self.create(table);
+    }
+
     /// Makes the table not exist.
     pub(crate) fn delete_table(&mut self) {
         // what exists can be deleted, so it is made to exist first: DESTROYTABLE is of Linux 6.3 only
-        self.add_table();
+        self.add_table(0);
         let message = NfTablesMessage::DeleteTable(message::table(self.table));
         self.push(Operation::DeleteTable, message, 0);
     }
@@ -151,9 +145,9 @@ impl Batch {
         }
     }
 
-    fn add_table(&mut self) {
+    fn add_table(&mut self, flags: u16) {
         let message = NfTablesMessage::NewTable(message::table(self.table));
-        self.push(Operation::AddTable, message, NLM_F_CREATE);
+        self.push(Operation::AddTable, message, NLM_F_CREATE | flags);
     }
 
     fn add_set(&mut self, set: &Set, id: u32) {
@@ -175,11 +169,8 @@ impl Batch {
     fn push(&mut self, operation: Operation, message: NfTablesMessage, flags: u16) {
         self.operations.push(operation);
         self.last = self.bytes.len();
-        let family = match self.family {
-            Family::Ip => NetfilterProtoFamily::IPv4,
-            Family::Inet => NetfilterProtoFamily::Inet,
-        };
-        self.emit(NetfilterHeader::new(family, 0, 0), message.into(), flags);
+        let header = NetfilterHeader::new(self.family.number(), 0, 0);
+        self.emit(header, message.into(), flags);
     }
 
     fn control(&mut self, message: ControlMessage) {
@@ -205,20 +196,6 @@ impl Batch {
         let flags = &mut self.bytes[self.last + 6..self.last + 8];
         let asked = u16::from_ne_bytes([flags[0], flags[1]]) | NLM_F_ACK;
         flags.copy_from_slice(&asked.to_ne_bytes());
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AddTable => f.write_str("add the table"),
-            Self::DeleteTable => f.write_str("delete the table"),
-            Self::AddSet(name) => write!(f, "add set {name}"),
-            Self::AddChain(name) => write!(f, "add chain {name}"),
-            Self::AddRule(comment, chain) => write!(f, "add the rule {comment:?} to chain {chain}"),
-            Self::AddElements(count, set) => write!(f, "add {count} element(s) to {set}"),
-            Self::DeleteElements(count, set) => write!(f, "delete {count} element(s) of {set}"),
-        }
     }
 }
 
@@ -269,7 +246,7 @@ mod tests {
                 error.to_string(),
                 "nftables refused to add 1 element(s) to nosuch (table rnet_test)"
             );
-            assert!(!stands(&socket, TABLE).unwrap());
+            assert!(!stands(&socket, Family::Inet, TABLE).unwrap());
         });
     }
 

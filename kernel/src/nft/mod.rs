@@ -12,6 +12,7 @@ mod listing;
 #[cfg(test)]
 mod lonely;
 mod message;
+mod operation;
 mod resolver;
 mod socket;
 mod table;

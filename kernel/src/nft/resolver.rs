@@ -3,7 +3,7 @@
 use netlink_sys::Socket;
 use rnet_model::Protocol;
 
-use super::{Batch, Chain, Family, Field, Hook, Rule, Table, Term};
+use super::{Batch, Chain, Family, Field, Hook, Rule, Table, Term, stands};
 use crate::KernelError;
 
 const TABLE: &str = "rnet_dns";
@@ -15,14 +15,20 @@ const RESOLVER: &[u8] = &[127, 0, 0, 11];
 /// Leads 127.0.0.11:53 of the namespace `socket` was opened in to these ports of 127.0.0.11, in one transaction.
 ///
 /// What a process there binds, be it 0.0.0.0:53, makes no difference: packets are led away before a socket is looked
-/// for. An earlier lead is replaced.
+/// for. An earlier lead is replaced. The first lead costs about 0.1 ms. After a replacement, closing the socket takes
+/// an RCU grace period (15 ms): the kernel then waits for what was deleted (nft_rcv_nl_event of nf_tables_api.c).
 pub(crate) fn redirect_resolver(
     socket: &Socket,
     udp_port: u16,
     tcp_port: u16,
 ) -> Result<(), KernelError> {
     let mut batch = Batch::new(Family::Ip, TABLE);
-    batch.replace(&table(udp_port, tcp_port));
+    // asking first is cheap; a creation that fails, and a deletion, are not
+    if stands(socket, Family::Ip, TABLE)? {
+        batch.replace(&table(udp_port, tcp_port));
+    } else {
+        batch.create(&table(udp_port, tcp_port));
+    }
     batch.commit(socket)
 }
 
@@ -149,17 +155,19 @@ mod tests {
     fn a_lead_is_replaced_and_costs_little() {
         in_a_namespace_of_its_own(|| {
             loopback_up();
-            let socket = open().unwrap();
             let lead = |(udp, tcp)| {
                 let start = Instant::now();
+                let socket = open().unwrap();
                 redirect_resolver(&socket, udp, tcp).unwrap();
-                start.elapsed()
+                let led = start.elapsed();
+                drop(socket);
+                (led, start.elapsed())
             };
             let first = lead(serve("first", "127.0.0.11:0"));
             assert_eq!(ask(), both("first"));
             let second = lead(serve("second", "127.0.0.11:0"));
             assert_eq!(ask(), both("second"));
-            eprintln!("leading to the resolver: at first {first:?}, again {second:?}");
+            eprintln!("leading to the resolver, and with closing: {first:?}, again {second:?}");
         });
     }
 }

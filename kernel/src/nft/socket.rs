@@ -6,11 +6,11 @@ use netlink_packet_core::{
     NLM_F_REQUEST, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
 };
 use netlink_packet_netfilter::nftables::NfTablesMessage;
-use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterProtoFamily};
+use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 use nix::sys::socket::{setsockopt, sockopt::SndBufForce};
 
-use super::message;
+use super::{Family, message};
 use crate::KernelError;
 
 /// A batch is one datagram: room for a hundred thousand elements and more.
@@ -30,9 +30,13 @@ pub(crate) fn open() -> Result<Socket, KernelError> {
     open().map_err(|source| KernelError::OpenNetfilter { source })
 }
 
-/// Whether a table of the inet family exists.
-pub(crate) fn stands(socket: &Socket, table: &'static str) -> Result<bool, KernelError> {
-    let header = NetfilterHeader::new(NetfilterProtoFamily::Inet, 0, 0);
+/// Whether a table exists.
+pub(crate) fn stands(
+    socket: &Socket,
+    family: Family,
+    table: &'static str,
+) -> Result<bool, KernelError> {
+    let header = NetfilterHeader::new(family.number(), 0, 0);
     let question = NfTablesMessage::GetTable(message::table(table));
     let mut netlink = NetlinkHeader::default();
     netlink.flags = NLM_F_REQUEST;

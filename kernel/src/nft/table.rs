@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use netlink_packet_netfilter::NetfilterProtoFamily;
+
 use super::Term;
 
 /// A table: named sets and maps, and chains of rules that look things up in them.
@@ -143,6 +145,15 @@ impl fmt::Display for Kind {
             Self::Protocol => "inet_proto",
             Self::Port => "inet_service",
         })
+    }
+}
+
+impl Family {
+    pub(super) const fn number(self) -> NetfilterProtoFamily {
+        match self {
+            Self::Ip => NetfilterProtoFamily::IPv4,
+            Self::Inet => NetfilterProtoFamily::Inet,
+        }
     }
 }
 
