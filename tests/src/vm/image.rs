@@ -13,7 +13,7 @@ use super::kernel::Kernel;
 use super::run;
 
 /// What a lab's commands need that busybox has not, or not whole.
-const TOOLS: [&str; 4] = ["ip", "nft", "nsenter", "timeout"];
+const TOOLS: [&str; 5] = ["ip", "nft", "nsenter", "readlink", "timeout"];
 
 /// A tree of files that becomes an archive in the format of the kernel's
 /// Documentation/driver-api/early-userspace/buffer-format.rst.
@@ -34,13 +34,13 @@ impl Image {
         // not busybox's shell, which takes its own commands for those of the image
         image.program(&in_path("dash")?, "bin/sh")?;
         for tool in TOOLS {
-            image.program(&in_path(tool)?, &format!("usr/bin/{tool}"))?;
+            image.program(&in_path(tool)?, format!("usr/bin/{tool}"))?;
         }
         Ok(image)
     }
 
     /// Takes along a program, without its debugging symbols, and the libraries it is linked to.
-    pub(super) fn program(&self, source: &Path, target: &str) -> Result<()> {
+    pub(super) fn program(&self, source: &Path, target: impl AsRef<Path>) -> Result<()> {
         let stripped = self.at(target)?;
         run(Command::new("strip").arg("-o").arg(&stripped).arg(source))?;
         fs::set_permissions(&stripped, Permissions::from_mode(0o755))?;
@@ -51,7 +51,7 @@ impl Image {
             .context("run ldd")?;
         let text = String::from_utf8_lossy(&output.stdout);
         for library in text.split_whitespace().filter(|word| word.starts_with('/')) {
-            let target = self.at(library.trim_start_matches('/'))?;
+            let target = self.at(library)?;
             if !target.exists() {
                 fs::copy(library, &target).with_context(|| format!("copy {library}"))?;
             }
@@ -80,7 +80,7 @@ impl Image {
         {
             fs::copy(
                 kernel.modules().join(file),
-                self.at(&format!("{modules}/{file}"))?,
+                self.at(format!("{modules}/{file}"))?,
             )
             .with_context(|| format!("copy {file}"))?;
         }
@@ -115,8 +115,12 @@ impl Image {
     }
 
     /// A path in the image, its directory made.
-    fn at(&self, target: &str) -> Result<PathBuf> {
-        let path = self.root.path().join(target);
+    fn at(&self, target: impl AsRef<Path>) -> Result<PathBuf> {
+        let target = target.as_ref();
+        let path = self
+            .root
+            .path()
+            .join(target.strip_prefix("/").unwrap_or(target));
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }

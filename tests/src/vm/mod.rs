@@ -22,11 +22,8 @@ pub use within::in_vm;
 /// How long a machine may run: everything in it is emulated, some six times slower than it would be.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// The programs of rnet that every machine has.
-const PROGRAMS: [&str; 4] = ["netd", "rnet", "rnet-shim", "rnet-lab"];
-
-/// The name that the program which boots a machine has in it.
-pub const SELF: &str = "this-program";
+/// The programs of rnet, that every machine has.
+const RNET: [&str; 4] = ["netd", "rnet", "rnet-shim", "rnet-lab"];
 
 /// A running machine; dropping it switches it off.
 pub struct Vm {
@@ -45,10 +42,10 @@ pub struct Output {
 impl Vm {
     /// Boots a machine, runs `job` in it as a shell script, and waits for the end of both.
     ///
-    /// In its `PATH` are the programs of rnet, this very program as [`SELF`], and what tests run on any host. The first
-    /// call fetches QEMU, where it is not installed, and a kernel from the Debian archive into `target/vm`. Fails if
-    /// the job does not end in five minutes; the error has the machine's console in it.
-    pub fn boot(job: &str) -> Result<Output> {
+    /// It has the given programs and those of rnet, at the paths they have here, and what tests run on any host. The
+    /// first call fetches QEMU, where it is not installed, and a kernel from the Debian archive into `target/vm`.
+    /// Fails if the job does not end in five minutes; the error has the machine's console in it.
+    pub fn boot(job: &str, programs: &[&Path]) -> Result<Output> {
         let build = build_directory()?;
         let cache = build
             .parent()
@@ -66,27 +63,26 @@ impl Vm {
         };
         let desk = tempfile::tempdir_in(&cache)?;
         let image = Image::new(desk.path(), job)?;
-        for name in PROGRAMS {
-            let program = build.join(name);
-            if name == "netd" && !program.exists() {
-                continue;
-            }
+        for program in RNET
+            .map(|name| build.join(name))
+            .iter()
+            .map(PathBuf::as_path)
+            .chain(programs.iter().copied())
+        {
             ensure!(
                 program.exists(),
-                "{name} is not built: run `cargo build --workspace` first"
+                "{} is missing: run `cargo build --workspace`",
+                program.display()
             );
-            image.program(&program, &format!("usr/bin/{name}"))?;
+            image.program(program, program)?;
         }
-        image.program(&env::current_exe()?, &format!("usr/bin/{SELF}"))?;
         image.modules(&kernel)?;
         image.archive(&desk.path().join("image"))?;
-        let mut vm = Self {
-            qemu: qemu
-                .command(&kernel, desk.path())
-                .spawn()
-                .context("run QEMU")?,
-        };
-        vm.output(desk.path())
+        let qemu = qemu
+            .command(&kernel, desk.path())
+            .spawn()
+            .context("cannot run QEMU")?;
+        Self { qemu }.output(desk.path())
     }
 
     fn output(&mut self, desk: &Path) -> Result<Output> {

@@ -3,7 +3,7 @@
 export PATH=/usr/bin:/usr/sbin:/bin:/sbin HOME=/root
 # leaves alone what is there already
 /bin/busybox --install -s 2>/dev/null
-mkdir -p /proc /sys /dev /run /tmp /root /etc /var/lib
+mkdir -p /proc /sys /dev /run /tmp /root /etc /var/lib /var/tmp
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev

@@ -6,16 +6,19 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::{Output, SELF, Vm};
+use super::{Output, Vm};
 
 /// Set where the bodies are to run.
 const INSIDE: &str = "RNET_TESTS_INSIDE_VM";
 
-/// What this test program, run as a whole in one machine, told about its tests.
+/// What this test program, run again in a machine, told about the tests it was asked for.
 static TOLD: LazyLock<Result<Output>> = LazyLock::new(|| {
-    Vm::boot(&format!(
-        "{INSIDE}=1 RUST_BACKTRACE=0 {SELF} --test-threads=1"
-    ))
+    let program = env::current_exe().context("cannot find out where this program is")?;
+    let mut job = format!("{INSIDE}=1 RUST_BACKTRACE=0 {} --test-threads=1", program.display());
+    for name in env::args().skip(1).take_while(|word| !word.starts_with('-')) {
+        job.push_str(&format!(" '{name}'"));
+    }
+    Vm::boot(&job, &[&program])
 });
 
 /// Runs the body of a test in a virtual machine; `body` is a closure written in the test function itself.
