@@ -27,7 +27,8 @@ fn main() -> Result<()> {
         .build()
         .context("cannot start threads")?;
     let (daemon, listener) = build(&config, runtime.handle())?;
-    runtime.block_on(run(daemon, listener))?;
+    runtime.block_on(run(Arc::clone(&daemon), listener))?;
+    daemon.rest();
     tracing::info!("drained");
     // a removed socket tells clients more than a dead one
     let _ = std::fs::remove_file(&config.socket);

@@ -13,6 +13,7 @@ mod open;
 mod ports;
 mod reconcile;
 mod resolve;
+mod rest;
 mod streams;
 mod undo;
 

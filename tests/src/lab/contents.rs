@@ -37,7 +37,8 @@ impl Lab {
                 .map(|it| format!("process {it}")),
         );
         for directory in control_groups::directories(&self.control_group) {
-            let groups = control_groups::below(&directory);
+            let mut groups = control_groups::below(&directory);
+            groups.push(directory);
             lines.extend(
                 groups
                     .iter()
