@@ -2,7 +2,7 @@
 //!
 //! docs/firewall.md shows it filled, with a sentence for each rule and the reasons for their order.
 
-use crate::nft::{Chain, Family, Field, Hook, Kind, Rule, Set, Table, Term};
+use crate::nft::{Chain, Family, Field, Hook, Kind, Point, Rule, Set, Table, Term};
 
 pub(super) const FAMILY: Family = Family::Inet;
 pub(super) const NAME: &str = "rnet";
@@ -105,7 +105,7 @@ fn guard() -> Chain {
     };
     Chain {
         name: "guard",
-        hook: Some(Hook::Filter("prerouting", -300)),
+        hook: Some(Hook::Filter(Point::Prerouting, -300)),
         rules: vec![
             drop(
                 Field::Destination4,
@@ -121,7 +121,7 @@ fn prerouting() -> Chain {
     let own = [Term::ToThisHost, Term::Goto("published")];
     Chain {
         name: "prerouting",
-        hook: Some(Hook::Nat("prerouting", -100)),
+        hook: Some(Hook::Nat(Point::Prerouting, -100)),
         rules: vec![
             Rule::new("loopback is published to this host only", arrives),
             Rule::new("ports of this host", own),
@@ -134,7 +134,7 @@ fn output() -> Chain {
     let own = [Term::ToThisHost, Term::Goto("published")];
     Chain {
         name: "output",
-        hook: Some(Hook::Nat("output", -100)),
+        hook: Some(Hook::Nat(Point::Output, -100)),
         rules: vec![
             Rule::new("IPv6 loopback does not leave this host", loopback6),
             Rule::new("ports of this host, from itself", own),
@@ -173,7 +173,7 @@ fn forward() -> Chain {
     let to = |set| Term::In(&[Field::OutputName], set);
     Chain {
         name: "forward",
-        hook: Some(Hook::Filter("forward", 0)),
+        hook: Some(Hook::Filter(Point::Forward, 0)),
         rules: vec![
             Rule::new(
                 "answers to what was let through",
@@ -218,7 +218,7 @@ fn postrouting() -> Chain {
     let leaves = [Term::In(&[Field::InputName], MASQUERADE), Term::Masquerade];
     Chain {
         name: "postrouting",
-        hook: Some(Hook::Nat("postrouting", 100)),
+        hook: Some(Hook::Nat(Point::Postrouting, 100)),
         rules: vec![
             Rule::new(
                 "this host to a published port, or a sibling by br_netfilter",

@@ -34,6 +34,12 @@ pub(crate) struct Batch {
     last: usize,
 }
 
+/// The first operation that was refused, and why.
+struct Refused {
+    operation: String,
+    source: io::Error,
+}
+
 impl Batch {
     /// An empty transaction on a table.
     pub(crate) fn new(family: Family, table: &'static str) -> Self {
@@ -106,43 +112,42 @@ impl Batch {
     pub(crate) fn commit(mut self, socket: &Socket) -> Result<(), KernelError> {
         self.acknowledge_last();
         self.control(ControlMessage::BatchEnd);
-        let mut attempts = 1..=ATTEMPTS;
-        loop {
-            let failure = match self.attempt(socket) {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
-            let (operation, source) = failure;
-            let busy = matches!(
-                source.raw_os_error(),
-                Some(libc::EBUSY | libc::ERESTART | libc::EINTR)
-            );
-            attempts.next();
-            if !busy || attempts.is_empty() {
-                return Err(KernelError::Nftables {
-                    operation,
-                    table: self.table,
-                    source,
-                });
+        let mut outcome = self.attempt(socket);
+        for _ in 1..ATTEMPTS {
+            if !outcome.as_ref().is_err_and(Refused::may_be_otherwise_soon) {
+                break;
             }
             std::thread::yield_now();
+            outcome = self.attempt(socket);
         }
+        outcome.map_err(|refused| KernelError::Nftables {
+            operation: refused.operation,
+            table: self.table,
+            source: refused.source,
+        })
     }
 
-    fn attempt(&self, socket: &Socket) -> Result<(), (String, io::Error)> {
-        let whole = || "commit the changes".to_owned();
-        let replies = exchange(socket, &self.bytes).map_err(|source| (whole(), source))?;
+    fn attempt(&self, socket: &Socket) -> Result<(), Refused> {
+        let whole = |source| Refused {
+            operation: "commit the changes".to_owned(),
+            source,
+        };
+        let replies = exchange(socket, &self.bytes).map_err(whole)?;
         // the kernel goes on after a refusal, and what it refuses then may only be a consequence
-        match replies.iter().find(|reply| reply.code != 0) {
-            None if replies.is_empty() => Err((whole(), io::ErrorKind::TimedOut.into())),
-            None => Ok(()),
-            Some(Reply { sequence, code }) => {
-                let index = (*sequence as usize).wrapping_sub(1);
-                let operation = self.operations.get(index);
-                let operation = operation.map_or_else(whole, Operation::to_string);
-                Err((operation, io::Error::from_raw_os_error(-code)))
-            }
-        }
+        let Some(Reply { sequence, code }) = replies.iter().find(|reply| reply.code != 0) else {
+            let silence = || whole(io::Error::other("the kernel gave no answer"));
+            return replies.first().map(drop).ok_or_else(silence);
+        };
+        let source = io::Error::from_raw_os_error(-code);
+        // the batch's begin and end have no operation
+        let operation = self.operations.get((*sequence as usize).wrapping_sub(1));
+        Err(match operation {
+            None => whole(source),
+            Some(operation) => Refused {
+                operation: operation.to_string(),
+                source,
+            },
+        })
     }
 
     fn add_table(&mut self, flags: u16) {
@@ -196,6 +201,16 @@ impl Batch {
         let flags = &mut self.bytes[self.last + 6..self.last + 8];
         let asked = u16::from_ne_bytes([flags[0], flags[1]]) | NLM_F_ACK;
         flags.copy_from_slice(&asked.to_ne_bytes());
+    }
+}
+
+impl Refused {
+    /// Whether another transaction was in the way.
+    fn may_be_otherwise_soon(&self) -> bool {
+        let busy = [libc::EBUSY, libc::ERESTART, libc::EINTR];
+        self.source
+            .raw_os_error()
+            .is_some_and(|code| busy.contains(&code))
     }
 }
 

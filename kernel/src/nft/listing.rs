@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::term::joined;
-use super::{Chain, Element, Elements, Hook, Kind, Set, Table};
+use super::{Chain, Element, Elements, Hook, Kind, Point, Set, Table};
 
 /// A table with the elements of its sets; prints as `nft list table` would.
 pub(crate) struct Listing<'a> {
@@ -82,18 +82,18 @@ impl fmt::Display for Chain {
 
 impl fmt::Display for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, hook, priority) = match self {
-            Self::Filter(hook, priority) => ("filter", hook, priority),
-            Self::Nat(hook, priority) => ("nat", hook, priority),
+        let (kind, point, priority) = match self {
+            Self::Filter(point, priority) => ("filter", point, priority),
+            Self::Nat(point, priority) => ("nat", point, priority),
         };
-        write!(f, "type {kind} hook {hook} priority ")?;
-        // the names nft has for the places of netfilter's own chains; it knows `dstnat` in prerouting only
-        match (*hook, priority) {
+        write!(f, "type {kind} hook {point} priority ")?;
+        // nft has names for the places of netfilter's own chains, and knows `dstnat` in prerouting only
+        match (point, priority) {
             (_, -300) => f.write_str("raw"),
-            ("output", -150) => f.write_str("mangle"),
-            ("prerouting", -100) => f.write_str("dstnat"),
+            (_, -150) => f.write_str("mangle"),
+            (Point::Prerouting, -100) => f.write_str("dstnat"),
             (_, 0) => f.write_str("filter"),
-            ("postrouting", 100) => f.write_str("srcnat"),
+            (Point::Postrouting, 100) => f.write_str("srcnat"),
             (_, number) => write!(f, "{number}"),
         }
     }

@@ -1,9 +1,9 @@
 //! Tables, sets, chains, rules and elements as netlink messages.
 
 use netlink_packet_netfilter::nftables::{
-    ChainAttribute, ChainMessage, DataAttribute, Hook as HookAttribute, HookNumber, InetHookNumber,
-    ListAttribute, NfTablesMessage, RuleAttribute, RuleMessage, SetAttribute, SetElementAttribute,
-    SetElementList, SetElementMessage, SetFlags, SetMessage, TableAttribute, TableMessage,
+    ChainAttribute, ChainMessage, DataAttribute, Hook as HookAttribute, HookNumber, ListAttribute,
+    NfTablesMessage, RuleAttribute, RuleMessage, SetAttribute, SetElementAttribute, SetElementList,
+    SetElementMessage, SetFlags, SetMessage, TableAttribute, TableMessage,
 };
 
 use super::{Chain, Element, Family, Hook, Kind, Rule, Set};
@@ -47,8 +47,8 @@ pub(super) fn chain(table: &str, chain: &Chain) -> NfTablesMessage {
     ];
     if let Some(hook) = &chain.hook {
         let (kind, number, priority) = match hook {
-            Hook::Filter(hook, priority) => ("filter", hook_number(hook), priority),
-            Hook::Nat(hook, priority) => ("nat", hook_number(hook), priority),
+            Hook::Filter(point, priority) => ("filter", point.number(), priority),
+            Hook::Nat(point, priority) => ("nat", point.number(), priority),
         };
         attributes.extend([
             ChainAttribute::Type(kind.to_owned()),
@@ -122,13 +122,4 @@ fn text(kind: u8, text: &str) -> Vec<u8> {
     userdata.extend(text.as_bytes());
     userdata.push(0);
     userdata
-}
-
-fn hook_number(hook: &str) -> InetHookNumber {
-    match hook {
-        "prerouting" => InetHookNumber::PreRouting,
-        "forward" => InetHookNumber::Forward,
-        "output" => InetHookNumber::LocalOut,
-        _ => InetHookNumber::PostRouting,
-    }
 }

@@ -22,5 +22,5 @@ pub(crate) use batch::Batch;
 pub(crate) use listing::Listing;
 pub(crate) use resolver::redirect_resolver;
 pub(crate) use socket::{open, stands};
-pub(crate) use table::{Chain, Element, Elements, Family, Hook, Kind, Rule, Set, Table};
+pub(crate) use table::{Chain, Element, Elements, Family, Hook, Kind, Point, Rule, Set, Table};
 pub(crate) use term::{Field, Term};

@@ -3,7 +3,7 @@
 use netlink_sys::Socket;
 use rnet_model::Protocol;
 
-use super::{Batch, Chain, Family, Field, Hook, Rule, Table, Term, stands};
+use super::{Batch, Chain, Family, Field, Hook, Point, Rule, Table, Term, stands};
 use crate::KernelError;
 
 const TABLE: &str = "rnet_dns";
@@ -47,7 +47,7 @@ fn table(udp_port: u16, tcp_port: u16) -> Table {
         sets: vec![],
         chains: vec![Chain {
             name: "output",
-            hook: Some(Hook::Nat("output", PRIORITY)),
+            hook: Some(Hook::Nat(Point::Output, PRIORITY)),
             rules: vec![
                 lead(Protocol::Udp, udp_port, "questions in datagrams"),
                 lead(Protocol::Tcp, tcp_port, "questions over TCP"),
@@ -129,7 +129,7 @@ mod tests {
 
             let mut theirs = table(53, 53);
             theirs.name = "theirs";
-            theirs.chains[0].hook = Some(Hook::Nat("output", -100));
+            theirs.chains[0].hook = Some(Hook::Nat(Point::Output, -100));
             let mut batch = Batch::new(Family::Ip, "theirs");
             batch.replace(&theirs);
             batch.commit(&socket).unwrap();

@@ -47,7 +47,7 @@ pub(crate) fn stands(
     question.serialize(&mut bytes);
 
     let failed = |source| KernelError::Nftables {
-        operation: "show it".to_owned(),
+        operation: "look it up".to_owned(),
         table,
         source,
     };

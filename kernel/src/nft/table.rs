@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_netfilter::NetfilterProtoFamily;
+use netlink_packet_netfilter::nftables::InetHookNumber;
 
 use super::Term;
 
@@ -63,10 +64,19 @@ pub(crate) struct Chain {
 
 /// Where packets enter a chain of their own accord; the policy is always to accept.
 pub(crate) enum Hook {
-    /// `type filter`, at a hook, with a priority.
-    Filter(&'static str, i32),
-    /// `type nat`, at a hook, with a priority.
-    Nat(&'static str, i32),
+    /// A chain that lets packets through or not, at a point of their way and with a priority among others there.
+    Filter(Point, i32),
+    /// A chain that translates addresses; it sees the first packet of a connection.
+    Nat(Point, i32),
+}
+
+/// A point of a packet's way through the host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Point {
+    Prerouting,
+    Forward,
+    Output,
+    Postrouting,
 }
 
 /// What is done with a packet that meets every term before the last one.
@@ -144,6 +154,28 @@ impl fmt::Display for Kind {
             Self::Ipv6 => "ipv6_addr",
             Self::Protocol => "inet_proto",
             Self::Port => "inet_service",
+        })
+    }
+}
+
+impl Point {
+    pub(super) const fn number(self) -> InetHookNumber {
+        match self {
+            Self::Prerouting => InetHookNumber::PreRouting,
+            Self::Forward => InetHookNumber::Forward,
+            Self::Output => InetHookNumber::LocalOut,
+            Self::Postrouting => InetHookNumber::PostRouting,
+        }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prerouting => "prerouting",
+            Self::Forward => "forward",
+            Self::Output => "output",
+            Self::Postrouting => "postrouting",
         })
     }
 }
