@@ -23,23 +23,23 @@ use tokio::io::{AsyncWriteExt, Interest, copy};
 use tokio::net::UnixStream;
 use tokio_util::io::ReaderStream;
 
-use super::{Answer, Api};
+use super::Api;
 use crate::fd::watched;
 
 /// A request that may be taken over.
 pub(super) struct Takeover(Option<OnUpgrade>);
 
-/// What a client hears: what was written before, then a process's streams, once there are any.
+/// What a client hears: what was written before, then a process's streams, or else some last words.
 pub(super) struct Talk {
     past: Vec<u8>,
-    process: BoxFuture<'static, Option<Process>>,
+    process: BoxFuture<'static, Result<Process, Vec<u8>>>,
 }
 
 impl Talk {
-    /// A talk that ends after `past` when no process comes.
+    /// A talk with a process that is waited for when the answer's headers are sent.
     pub(super) fn new(
         past: Vec<u8>,
-        process: impl Future<Output = Option<Process>> + Send + 'static,
+        process: impl Future<Output = Result<Process, Vec<u8>>> + Send + 'static,
     ) -> Self {
         Self {
             past,
@@ -61,17 +61,12 @@ impl Takeover {
     /// Answers, and lets the client and the process talk.
     ///
     /// A client that does not ask for an upgrade is told the output, and cannot send input.
-    pub(super) fn splice(
-        self,
-        api: &Api,
-        content_type: &'static str,
-        talk: Talk,
-    ) -> Answer<Response> {
+    pub(super) fn splice(self, api: &Api, content_type: &'static str, talk: Talk) -> Response {
         let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(content_type))];
         let closing = api.closing.clone();
         let Some(upgrade) = self.0 else {
             let body = output(talk).take_until(closing.cancelled_owned());
-            return Ok((content_type, Body::from_stream(body)).into_response());
+            return (content_type, Body::from_stream(body)).into_response();
         };
         api.tasks.spawn(async move {
             let both = async {
@@ -90,19 +85,17 @@ impl Takeover {
             (header::CONNECTION, HeaderValue::from_static("Upgrade")),
             (header::UPGRADE, HeaderValue::from_static("tcp")),
         ];
-        Ok((StatusCode::SWITCHING_PROTOCOLS, content_type, switch).into_response())
+        (StatusCode::SWITCHING_PROTOCOLS, content_type, switch).into_response()
     }
 }
 
 /// Everything the client hears, for one that cannot speak.
 fn output(talk: Talk) -> impl Stream<Item = io::Result<Bytes>> + Send {
     let live = async {
-        let Some(process) = talk.process.await else {
-            return stream::empty().boxed();
-        };
-        match in_event_loop(process) {
-            Ok(process) => ReaderStream::new(process).boxed(),
-            Err(error) => stream::once(async { Err(error) }).boxed(),
+        match talk.process.await.map(in_event_loop) {
+            Ok(Ok(process)) => ReaderStream::new(process).boxed(),
+            Ok(Err(error)) => stream::iter([Err(error)]).boxed(),
+            Err(words) => stream::iter([Ok(Bytes::from(words))]).boxed(),
         }
     };
     let past = stream::once(async { Ok(Bytes::from(talk.past)) });
@@ -121,10 +114,13 @@ async fn both_ways(client: Upgraded, talk: Talk) -> io::Result<()> {
         process = talk.process => process,
         gone = &mut gone => return gone,
     };
-    let Some(process) = process else {
-        return client.shutdown().await;
+    let mut process = match process {
+        Ok(process) => in_event_loop(process)?,
+        Err(words) => {
+            client.write_all(&words).await?;
+            return client.shutdown().await;
+        }
     };
-    let mut process = in_event_loop(process)?;
     let (mut from_client, mut to_client) = client.split();
     let (mut from_process, mut to_process) = process.split();
     let input = async {
@@ -185,7 +181,7 @@ mod tests {
     #[tokio::test]
     async fn who_cannot_speak_hears_the_past_and_the_process() {
         let (ours, theirs) = Process::pair().unwrap();
-        let talk = Talk::new(b"past ".to_vec(), async { Some(ours) });
+        let talk = Talk::new(b"past ".to_vec(), async { Ok(ours) });
         std::io::Write::write_all(&mut &theirs, b"present").unwrap();
         drop(theirs);
         let heard: Vec<_> = output(talk).map(Result::unwrap).collect().await;

@@ -45,6 +45,7 @@ async fn version() -> Json<SystemVersion> {
         ("Os", "linux".to_owned()),
         ("Arch", architecture().to_owned()),
         ("KernelVersion", kernel("osrelease")),
+        ("Experimental", "false".to_owned()),
     ];
     let details = details.map(|(key, value)| (key.to_owned(), value));
     Json(SystemVersion {

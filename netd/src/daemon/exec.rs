@@ -20,6 +20,7 @@ use rnet_runtime_glue::{ExecStream, RuntimeError};
 use tokio::io::Interest;
 
 use super::container::environment;
+use super::streams::console_size;
 use super::{Daemon, random_bytes};
 use crate::container::Container;
 use crate::error::{Error, Result};
@@ -110,6 +111,18 @@ impl Daemon {
         Ok(id)
     }
 
+    /// Refuses an exec that cannot be started: it was before, or its container does not run.
+    pub fn exec_check(&self, id: &str) -> Result<Exec> {
+        let exec = self.exec_inspect(id)?;
+        refuse_again(&exec)?;
+        let container = self.find_container(&exec.container.to_string())?;
+        container
+            .run
+            .is_running()
+            .then_some(exec)
+            .ok_or_else(|| not_running(&container))
+    }
+
     /// Runs the program and gives its standard streams; its end is noted whoever listens.
     pub fn exec_start(self: &Arc<Self>, id: &str) -> Result<UnixStream> {
         let exec = self.take_up(id)?;
@@ -127,6 +140,13 @@ impl Daemon {
             self.execs.set(id, exited(start_code(error)));
         })?;
         self.execs.set(id, Progress::Running { pid: started.pid });
+        let size = console_size(exec.config.console_size.as_deref());
+        if let Some((rows, columns)) = size.filter(|_| exec.config.tty.unwrap_or(false)) {
+            // a program that ended already needs no size
+            let _ = self
+                .runtime
+                .resize(&exec.container, Some(started.pid), rows, columns);
+        }
         let (daemon, id) = (Arc::clone(self), id.to_owned());
         self.tasks.spawn(async move {
             if let Ok(ended) = watched(ended, Interest::READABLE) {
@@ -171,22 +191,10 @@ impl Daemon {
     /// Makes sure that an exec is started once.
     fn take_up(&self, id: &str) -> Result<Exec> {
         let mut execs = self.execs.lock();
-        let Some(exec) = execs.get_mut(id) else {
-            return Err(Error::NoSuchExec(id.to_owned()));
-        };
-        match exec.progress {
-            Progress::Created => {}
-            Progress::Running { .. } => {
-                return Err(Error::Conflict(format!(
-                    "exec command {id} is already running"
-                )));
-            }
-            Progress::Exited { .. } => {
-                return Err(Error::Conflict(format!(
-                    "exec command {id} has already run"
-                )));
-            }
-        }
+        let exec = execs
+            .get_mut(id)
+            .ok_or_else(|| Error::NoSuchExec(id.to_owned()))?;
+        refuse_again(exec)?;
         exec.progress = Progress::Running { pid: 0 };
         Ok(exec.clone())
     }
@@ -203,6 +211,19 @@ impl Daemon {
                 RuntimeError::NotRunning { .. } => not_running(&container),
                 error => error.into(),
             })
+    }
+}
+
+fn refuse_again(exec: &Exec) -> Result<()> {
+    let id = &exec.id;
+    match exec.progress {
+        Progress::Created => Ok(()),
+        Progress::Running { .. } => Err(Error::Conflict(format!(
+            "exec command {id} is already running"
+        ))),
+        Progress::Exited { .. } => Err(Error::Conflict(format!(
+            "exec command {id} has already run"
+        ))),
     }
 }
 

@@ -8,10 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rnet_model::ContainerId;
-use rnet_runtime_glue::AttachOptions;
+use rnet_runtime_glue::{AttachOptions, RuntimeError};
 use tokio::sync::oneshot;
 
 use super::Daemon;
+use crate::container::Container;
 use crate::error::{Result, chain};
 
 /// Where a client gets its stream: nothing comes when the container's start failed.
@@ -51,16 +52,20 @@ impl Daemon {
         })
     }
 
-    /// Puts waiting clients through to a container whose program is about to start.
-    pub(super) fn attach_waiters(&self, id: ContainerId) {
+    /// Makes the streams of a program about to start ready: its terminal has a size, waiting clients are put through.
+    pub(super) fn open_streams(&self, container: &Container) {
+        let id = container.id;
+        let size = console_size(container.host_config.console_size.as_deref());
+        if let Some((rows, columns)) = size.filter(|_| container.config.tty.unwrap_or(false)) {
+            self.try_stream(id, || self.runtime.resize(&id, None, rows, columns));
+        }
         let waiters = self.waiters.lock().remove(&id);
         for (options, waiter) in waiters.into_iter().flatten() {
-            match self.runtime.attach(&id, options) {
-                Ok(stream) => drop(waiter.send(stream)),
-                Err(error) => {
-                    tracing::warn!(container = id.short(), "not attached: {}", chain(&error));
-                }
-            }
+            self.try_stream(id, || {
+                self.runtime
+                    .attach(&id, options)
+                    .map(|it| drop(waiter.send(it)))
+            });
         }
     }
 
@@ -69,4 +74,22 @@ impl Daemon {
         let id = self.find_container(reference)?.id;
         Ok(self.runtime.resize(&id, None, rows, columns)?)
     }
+
+    /// Does what a container can run without.
+    fn try_stream(&self, id: ContainerId, work: impl FnOnce() -> Result<(), RuntimeError>) {
+        if let Err(error) = work() {
+            tracing::warn!(
+                container = id.short(),
+                "a stream is not as asked for: {}",
+                chain(&error)
+            );
+        }
+    }
+}
+
+/// The rows and columns in a body's `ConsoleSize`; what is zero is not known.
+pub(super) fn console_size(size: Option<&[usize]>) -> Option<(u16, u16)> {
+    let [rows, columns] = *size? else { return None };
+    let known = |cells: usize| u16::try_from(cells).ok().filter(|cells| *cells > 0);
+    known(rows).zip(known(columns))
 }

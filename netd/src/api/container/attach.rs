@@ -48,19 +48,22 @@ pub(super) async fn attach(
                 stderr,
             };
             let id = container.id.to_string();
-            let process = live.then(|| daemon.attach(&id, options)).transpose()?;
+            if !live {
+                return Ok((Talk::new(past, async { Err(Vec::new()) }), tty));
+            }
+            let process = daemon.attach(&id, options)?;
             let removed = daemon.watch_exit(&id, WaitCondition::Removed)?;
             let process = async move {
                 tokio::select! {
-                    process = process? => process.ok(),
-                    _ = removed.exit() => None,
+                    process = process => process.map_err(|_| Vec::new()),
+                    _ = removed.exit() => Err(Vec::new()),
                 }
             };
             Ok((Talk::new(past, process), tty))
         })
         .await?;
     let multiplexed = !tty && version >= TELLS_MULTIPLEXED;
-    takeover.splice(&api, if multiplexed { MULTIPLEXED } else { RAW }, talk)
+    Ok(takeover.splice(&api, if multiplexed { MULTIPLEXED } else { RAW }, talk))
 }
 
 pub(super) async fn resize(

@@ -1,22 +1,23 @@
 //! Running programs in containers that run already.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bollard_stubs::models::{ExecConfig, ExecInspectResponse, ExecStartConfig, ProcessConfig};
-use rnet_runtime_glue::RuntimeError;
 use rnet_runtime_glue::log::Stream as Output;
 use serde_json::json;
 
 use super::attach::{TELLS_MULTIPLEXED, size};
 use crate::api::body::Json;
+use crate::api::error::Failure;
 use crate::api::hijack::{Takeover, Talk};
 use crate::api::logs::{MULTIPLEXED, RAW, frame};
 use crate::api::query::Params;
 use crate::api::version::ApiVersion;
 use crate::api::{Answer, Api};
-use crate::daemon::{Exec, Progress};
-use crate::error::Error;
+use crate::daemon::{Daemon, Exec, Progress};
 
 pub(super) async fn create(
     State(api): State<Api>,
@@ -38,28 +39,30 @@ pub(super) async fn start(
 ) -> Answer<Response> {
     let takeover = Takeover::of(&mut request);
     let Json(config): Json<ExecStartConfig> = Json::read(request).await?;
-    let detach = config.detach.unwrap_or(false);
-    let (started, tty) = api
-        .run(move |daemon| {
-            let tty = daemon.exec_inspect(&id)?.config.tty.unwrap_or(false);
-            Ok((daemon.exec_start(&id), tty))
-        })
-        .await?;
-    let talk = match started {
-        Ok(_) if detach => return Ok(StatusCode::OK.into_response()),
-        Ok(stream) => Talk::new(Vec::new(), async { Some(stream) }),
-        // clients look for this among the output, and for the exit code in the end (moby, exec_routes.go)
-        Err(error @ Error::Runtime(RuntimeError::Command { .. })) if !detach => {
-            Talk::new(complaint(&error, tty), async { None })
+    let exec = api.daemon.exec_check(&id)?;
+    let start = move |daemon: &Arc<Daemon>| daemon.exec_start(&id);
+    if config.detach.unwrap_or(false) {
+        api.run(start).await?;
+        return Ok(StatusCode::OK.into_response());
+    }
+    let tty = exec.config.tty.unwrap_or(false);
+    let process = {
+        let api = api.clone();
+        // after the answer's headers: some clients lose what comes along with them
+        async move {
+            api.run(start)
+                .await
+                .map_err(|failure| complaint(&failure, tty))
         }
-        Err(error) => return Err(error.into()),
     };
     let multiplexed = !tty && version >= TELLS_MULTIPLEXED;
-    takeover.splice(&api, if multiplexed { MULTIPLEXED } else { RAW }, talk)
+    let content_type = if multiplexed { MULTIPLEXED } else { RAW };
+    Ok(takeover.splice(&api, content_type, Talk::new(Vec::new(), process)))
 }
 
-fn complaint(error: &Error, tty: bool) -> Vec<u8> {
-    let text = format!("{}\r\n", error.chain());
+/// Why there is no process, where clients look for it: among its output (moby, exec_routes.go).
+fn complaint(failure: &Failure, tty: bool) -> Vec<u8> {
+    let text = format!("{failure}\r\n");
     if tty {
         text.into_bytes()
     } else {

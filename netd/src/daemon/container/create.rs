@@ -51,6 +51,7 @@ impl Daemon {
             config.exposed_ports.as_deref().unwrap_or_default(),
         );
         check_host(&host)?;
+        config::complete_host(&mut host);
         let mut state = self.state();
         let (network_mode, networks) = networks::resolve(&state, &mut host, endpoints)?;
         let container = Container {

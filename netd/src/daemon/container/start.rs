@@ -54,7 +54,7 @@ impl Daemon {
         self.write_files(&container)?;
         let spec = self.spec(&container)?;
         let created = self.runtime.create(&container.id, &spec)?;
-        self.attach_waiters(container.id);
+        self.open_streams(&container);
         self.runtime.start(&container.id)?;
         let started = Timestamp::now();
         container.run = Run::Running {

@@ -6,6 +6,7 @@ use bollard_stubs::models::{
     ContainerConfig, ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType,
 };
 use rnet_model::ContainerId;
+use rnet_runtime_glue::defaults::SHM_SIZE;
 use rnet_runtime_glue::image::ImageConfig;
 
 use crate::daemon::container::stop::parse_signal;
@@ -156,6 +157,26 @@ pub(super) fn complete(config: &mut ContainerConfig, id: ContainerId, on_host: b
         ))),
         _ => Ok(()),
     }
+}
+
+/// Says how it is where a client leaves that open.
+pub(super) fn complete_host(host: &mut HostConfig) {
+    let named = |text: &str, own: &mut Option<String>| {
+        *own = own
+            .take()
+            .filter(|own| !own.is_empty())
+            .or_else(|| Some(text.to_owned()));
+    };
+    named(
+        "json-file",
+        &mut host.log_config.get_or_insert_default().typ,
+    );
+    named("private", &mut host.ipc_mode);
+    named("rnet", &mut host.runtime);
+    host.shm_size = host
+        .shm_size
+        .filter(|bytes| *bytes != 0)
+        .or(i64::try_from(SHM_SIZE).ok());
 }
 
 /// Turns `--mount` into the older `-v` and `--tmpfs`, which say the same.

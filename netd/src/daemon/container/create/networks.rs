@@ -31,10 +31,10 @@ pub(super) fn resolve(
             "HostConfig.NetworkMode {mode} is not supported by rnet yet: use a network, host or none"
         )));
     }
-    let main = lookup::network(state, &mode)?;
+    let main = network(state, &mode)?;
     let mut networks = BTreeMap::new();
     for (name, settings) in asked {
-        let network = lookup::network(state, usual(&name))?;
+        let network = network(state, usual(&name))?;
         let settings = endpoint_settings(settings)?;
         may_have(network, &settings)?;
         may_join(main, network)?;
@@ -56,6 +56,11 @@ pub(super) fn resolve(
         }
     }
     Ok((NetworkMode::Attached, networks))
+}
+
+/// The network of that name; that there is none is the request's fault, for clients take "not found" for the image.
+fn network<'a>(state: &'a State, name: &str) -> Result<&'a Network> {
+    lookup::network(state, name).map_err(|error| Error::Invalid(error.to_string()))
 }
 
 /// `default` is what clients call the network of a container that names none.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// Refuses the first setting that would have to be ignored.
 pub(super) fn refuse(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
-    match asked_of_config(config)
+    match asked_of_config(config, host)
         .into_iter()
         .chain(asked_of_host(host))
         .find(|(_, asked)| *asked)
@@ -22,7 +22,7 @@ pub(super) fn refuse(config: &ContainerConfig, host: &HostConfig) -> Result<()> 
     }
 }
 
-fn asked_of_config(config: &ContainerConfig) -> [(&'static str, bool); 5] {
+fn asked_of_config(config: &ContainerConfig, host: &HostConfig) -> [(&'static str, bool); 5] {
     let check = config
         .healthcheck
         .as_ref()
@@ -32,7 +32,14 @@ fn asked_of_config(config: &ContainerConfig) -> [(&'static str, bool); 5] {
     [
         ("Domainname", text(&config.domainname)),
         ("Healthcheck", checked),
-        ("Volumes", list(&config.volumes)),
+        (
+            "Volumes",
+            config
+                .volumes
+                .iter()
+                .flatten()
+                .any(|path| !is_mounted(host, path)),
+        ),
         ("NetworkDisabled", on(config.network_disabled)),
         ("OnBuild", list(&config.on_build)),
     ]
@@ -219,6 +226,25 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
             list(blkio_device_write_iops),
         ),
     ]
+}
+
+/// Whether something is mounted there: then a volume of no name is not asked for, though clients list its path.
+fn is_mounted(host: &HostConfig, path: &str) -> bool {
+    let binds = host
+        .binds
+        .iter()
+        .flatten()
+        .filter_map(|bind| bind.split(':').nth(1));
+    let mounts = host
+        .mounts
+        .iter()
+        .flatten()
+        .filter_map(|mount| mount.target.as_deref());
+    let tmpfs = host.tmpfs.iter().flatten().map(|(path, _)| path.as_str());
+    binds
+        .chain(mounts)
+        .chain(tmpfs)
+        .any(|target| target == path)
 }
 
 fn asks_of_log(log: &HostConfigLogConfig) -> bool {
