@@ -1,10 +1,12 @@
 //! The system calls that rustix does not offer in safe Rust, each in a function as small as it can be.
 
 use std::ffi::{CStr, c_char, c_long};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
 
+use rustix::fs::CWD;
 use rustix::io::{Errno, Result};
-use rustix::mount::MountAttrFlags;
+use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
@@ -100,6 +102,14 @@ pub(crate) fn set_mount_attributes(
     Ok(())
 }
 
+/// A file of ours as a mount of its own, mounted nowhere, through which nobody can write to it.
+pub(crate) fn readonly_view(path: &Path) -> Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let view = rustix::mount::open_tree(CWD, path, flags)?;
+    set_mount_attributes(view.as_fd(), MountAttrFlags::MOUNT_ATTR_RDONLY, false)?;
+    Ok(view)
+}
+
 /// Closes every descriptor from 3 on, except those to `keep`.
 #[expect(
     unsafe_code,
@@ -167,6 +177,24 @@ pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
         )
     };
     checked(sent).map(drop)
+}
+
+/// Leaves the daemon's session keyring for an empty one (keyctl(2)); a kernel without keys needs none.
+#[expect(unsafe_code, reason = "keyctl has no wrapper in rustix")]
+pub(crate) fn leave_keyring() -> Result<()> {
+    let nameless = std::ptr::null::<c_char>();
+    // SAFETY: without a name, only numbers are passed.
+    let joined = unsafe {
+        libc::syscall(
+            libc::SYS_keyctl,
+            libc::KEYCTL_JOIN_SESSION_KEYRING,
+            nameless,
+        )
+    };
+    match checked(joined) {
+        Err(Errno::NOSYS) => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 /// Leaves the calling process with a cgroup namespace of its own, rooted where it is now.

@@ -1,9 +1,11 @@
 //! The hierarchies of control groups that are mounted, and making a group in one (cgroups(7)).
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::{v1, v2};
+use crate::RuntimeError;
 
 /// Which interface a hierarchy has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,8 +54,28 @@ impl Hierarchy {
     }
 }
 
+/// The hierarchies that are mounted here.
+pub(super) fn mounted() -> Result<Vec<Hierarchy>, RuntimeError> {
+    let path = "/proc/self/mountinfo";
+    // the kernel makes this text anew for each read, so one should do
+    let mut text = String::with_capacity(64 * 1024);
+    fs::File::open(path)
+        .and_then(|mut file| file.read_to_string(&mut text))
+        .map_err(RuntimeError::file("read", path))?;
+    let mut found = listed(&text);
+    for unified in found.iter_mut().filter(|h| h.version == Version::Two) {
+        let listed = fs::read_to_string(unified.mount.join("cgroup.controllers"));
+        unified.controllers = listed
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+    }
+    Ok(found)
+}
+
 /// The hierarchies in the text of a mountinfo file (proc_pid_mountinfo(5)), each at the first place it is mounted.
-pub(super) fn mounted(mountinfo: &str) -> Vec<Hierarchy> {
+fn listed(mountinfo: &str) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
     for hierarchy in mountinfo.lines().filter_map(parse) {
         let same = |other: &Hierarchy| {
@@ -62,14 +84,6 @@ pub(super) fn mounted(mountinfo: &str) -> Vec<Hierarchy> {
         if !found.iter().any(same) {
             found.push(hierarchy);
         }
-    }
-    for unified in found.iter_mut().filter(|h| h.version == Version::Two) {
-        let listed = fs::read_to_string(unified.mount.join("cgroup.controllers"));
-        unified.controllers = listed
-            .unwrap_or_default()
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect();
     }
     found
 }
@@ -107,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_hierarchy_is_found_once_and_by_its_controllers() {
-        let found = mounted(
+        let found = listed(
             "30 24 0:26 / /none/cgroup rw - tmpfs tmpfs rw,mode=755\n\
              31 30 0:27 / /none/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct\n\
              32 30 0:28 / /none/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n\

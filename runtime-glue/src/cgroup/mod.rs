@@ -3,6 +3,7 @@
 //! A limit is set where its controller lives; joining, killing and removing concern all hierarchies.
 
 mod hierarchy;
+mod limits;
 mod v1;
 mod v2;
 
@@ -18,41 +19,14 @@ use rustix::process::{Pid, Signal};
 use crate::RuntimeError;
 use crate::spec::Limits;
 use hierarchy::{Hierarchy, Version};
+use limits::Controller;
+pub use limits::Usage;
 
 /// How long killed processes may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often something is tried that another container's coming or going can disturb.
 const ATTEMPTS: usize = 20;
-
-/// What the processes of a container use; none where no controller counts it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Usage {
-    /// Bytes of memory, caches included.
-    pub memory: Option<u64>,
-    /// Processes and threads.
-    pub pids: Option<u64>,
-}
-
-/// What a container's processes can be limited in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Controller {
-    Memory,
-    Cpu,
-    Pids,
-}
-
-impl Controller {
-    const ALL: [Self; 3] = [Self::Memory, Self::Cpu, Self::Pids];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Cpu => "cpu",
-            Self::Pids => "pids",
-        }
-    }
-}
 
 /// One path, in all hierarchies.
 ///
@@ -67,17 +41,10 @@ pub(crate) struct Cgroup {
 impl Cgroup {
     /// The group at `path`, relative to the root of each hierarchy; nothing is created.
     pub(crate) fn at(path: &str) -> Result<Self, RuntimeError> {
-        let clean = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if !clean {
-            let reason =
-                format!("{path:?} is no path of a control group: use names with / between them");
-            return Err(RuntimeError::InvalidSpec { reason });
-        }
-        let file = "/proc/self/mountinfo";
-        let mounts = fs::read_to_string(file).map_err(RuntimeError::file("read", file))?;
+        check(path)?;
         Ok(Self {
             path: path.to_owned(),
-            hierarchies: hierarchy::mounted(&mounts),
+            hierarchies: hierarchy::mounted()?,
         })
     }
 
@@ -134,41 +101,6 @@ impl Cgroup {
         })
     }
 
-    /// What the group uses now.
-    pub(crate) fn usage(&self) -> Usage {
-        let number = |controller: Controller, v1: &str, v2: &str| {
-            let (version, directory) = self.place_of(controller)?;
-            let file = if version == Version::One { v1 } else { v2 };
-            fs::read_to_string(directory.join(file))
-                .ok()?
-                .trim()
-                .parse()
-                .ok()
-        };
-        Usage {
-            memory: number(Controller::Memory, v1::MEMORY_USAGE, v2::MEMORY_USAGE),
-            pids: number(Controller::Pids, "pids.current", "pids.current"),
-        }
-    }
-
-    /// Whether the kernel killed one of its processes for want of memory.
-    pub(crate) fn ran_out_of_memory(&self) -> bool {
-        let count = || {
-            let (version, directory) = self.place_of(Controller::Memory)?;
-            let file = if version == Version::One {
-                v1::OOM_EVENTS
-            } else {
-                v2::OOM_EVENTS
-            };
-            let events = fs::read_to_string(directory.join(file)).ok()?;
-            let line = events
-                .lines()
-                .find_map(|line| line.strip_prefix("oom_kill "))?;
-            line.trim().parse::<u64>().ok()
-        };
-        count().is_some_and(|kills| kills > 0)
-    }
-
     /// Kills every process in the group and waits for their end.
     pub(crate) fn kill(&self) -> Result<(), RuntimeError> {
         let deadline = Instant::now() + PATIENCE;
@@ -223,35 +155,6 @@ impl Cgroup {
             .map(|hierarchy| (hierarchy, hierarchy.mount.join(&self.path)))
     }
 
-    fn place_of(&self, controller: Controller) -> Option<(Version, PathBuf)> {
-        self.directories()
-            .find(|(hierarchy, _)| hierarchy.controllers.iter().any(|c| c == controller.name()))
-            .map(|(hierarchy, directory)| (hierarchy.version, directory))
-    }
-
-    fn limit(&self, controller: Controller, limits: &Limits) -> Result<(), RuntimeError> {
-        let place = self.place_of(controller);
-        let settings = match place {
-            Some((Version::One, _)) => v1::settings(controller, limits),
-            Some((Version::Two, _)) | None => v2::settings(controller, limits),
-        };
-        for setting in settings {
-            let missing = RuntimeError::UnsupportedLimit {
-                limit: setting.limit,
-                controller: controller.name(),
-            };
-            let Some((_, directory)) = &place else {
-                return Err(missing);
-            };
-            let file = directory.join(setting.file);
-            match fs::write(&file, &setting.value) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing),
-                other => other.map_err(RuntimeError::file("set the limit", file))?,
-            }
-        }
-        Ok(())
-    }
-
     fn processes(&self) -> Vec<Pid> {
         let read = |directory: PathBuf| fs::read_to_string(directory.join("cgroup.procs")).ok();
         let mut pids: Vec<i32> = self
@@ -269,12 +172,15 @@ impl Cgroup {
     }
 }
 
-/// One value of one file of a group.
-struct Setting {
-    file: &'static str,
-    value: String,
-    /// What it limits, for the user.
-    limit: &'static str,
+/// Refuses what cannot be the path of a group.
+pub(crate) fn check(path: &str) -> Result<(), RuntimeError> {
+    let clean = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if !clean {
+        let reason =
+            format!("{path:?} is no path of a control group: use names with / between them");
+        return Err(RuntimeError::InvalidSpec { reason });
+    }
+    Ok(())
 }
 
 fn patiently(passing: ErrorKind, mut attempt: impl FnMut() -> io::Result<()>) -> io::Result<()> {

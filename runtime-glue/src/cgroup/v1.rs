@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, io};
 
-use super::{Controller, Setting};
+use super::limits::{Controller, Setting};
 use crate::spec::Limits;
 
 /// Words among a hierarchy's mount options that are not controllers.

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use super::limits::{Controller, Setting};
 use super::v1::{PERIOD_US, quota_us};
-use super::{Controller, Setting};
 use crate::spec::Limits;
 
 pub(super) const MEMORY_USAGE: &str = "memory.current";

@@ -72,6 +72,7 @@ pub(crate) fn prepare(
     let (child_ends, ends) = streams(spec.open_stdin, own_terminal)?;
     steps.extend([
         Step::EnterRoot,
+        Step::LeaveKeyring,
         Step::Hostname(spec.hostname.clone()),
         Step::TakeStreams(child_ends),
         Step::CloseRest { but: None },

@@ -40,6 +40,7 @@ pub(crate) fn prepare(
         },
         Step::JoinContainer(first),
         Step::CloseRest { but: None },
+        Step::LeaveKeyring,
         Step::WorkingDirectory(Target::new(&process.cwd)?),
         Step::OwnStreams {
             stdin: exec.open_stdin || process.tty,

@@ -66,6 +66,8 @@ pub(crate) enum Step {
     Freeze(Target),
     /// Makes the root file system the root, and the host's tree unreachable.
     EnterRoot,
+    /// Gives up the keys of the daemon.
+    LeaveKeyring,
     /// Names the host.
     Hostname(String),
     /// Takes a session and the standard streams of its own.
@@ -133,6 +135,7 @@ impl Step {
                 sys::set_mount_attributes(target.find(context.root()?)?.as_fd(), readonly, false)
             }
             Self::EnterRoot => mounts::enter(context.root()?),
+            Self::LeaveKeyring => sys::leave_keyring(),
             Self::Hostname(name) => rustix::system::sethostname(name.as_bytes()),
             Self::TakeStreams(ends) => ends.take(),
             Self::OwnStreams { stdin } => super::stdio::own(*stdin, context.identity.uid()),
@@ -177,6 +180,7 @@ impl fmt::Display for Step {
             Self::Mask(target) => write!(f, "mask {target}"),
             Self::Protect(target) | Self::Freeze(target) => write!(f, "mount {target} read-only"),
             Self::EnterRoot => write!(f, "enter the root file system"),
+            Self::LeaveKeyring => write!(f, "leave the session keyring of the daemon"),
             Self::Hostname(name) => write!(f, "set the host name {name:?}"),
             Self::TakeStreams(_) => write!(f, "take the standard streams"),
             Self::OwnStreams { .. } => write!(f, "own the standard streams"),

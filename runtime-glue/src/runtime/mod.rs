@@ -5,9 +5,10 @@ mod state;
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,10 +17,10 @@ use rnet_model::ContainerId;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use crate::cgroup::{Cgroup, Usage};
+use crate::cgroup::{self, Cgroup, Usage};
 use crate::record::{self, Life};
 use crate::wire::{self, Reply, Request};
-use crate::{RuntimeError, Spec};
+use crate::{RuntimeError, Spec, sys};
 pub use exec::{ExecExit, ExecStream};
 pub use state::ContainerState;
 
@@ -68,7 +69,7 @@ impl Runtime {
         let mut spec = spec.clone();
         spec.validate()?;
         // a path that is none would be in the way of removing it, too
-        Cgroup::at(spec.cgroup.get_or_insert_with(|| self.default_cgroup(id)))?;
+        cgroup::check(spec.cgroup.get_or_insert_with(|| self.default_cgroup(id)))?;
         let directory = self.directory(id);
         let mut private = DirBuilder::new();
         private.mode(0o700);
@@ -202,7 +203,11 @@ impl Runtime {
             path: self.shim.clone(),
             source,
         };
-        let mut shim = Command::new(&self.shim)
+        // what runs in a container has this program as its own for a moment, and may try to write to it by
+        // /proc/self/exe (CVE-2019-5736)
+        let readonly = sys::readonly_view(&self.shim).map_err(|e| unrunnable(e.into()))?;
+        let mut shim = Command::new(format!("/proc/self/fd/{}", readonly.as_raw_fd()))
+            .arg0(&self.shim)
             .arg(&directory)
             .env_clear()
             .stdin(Stdio::null())

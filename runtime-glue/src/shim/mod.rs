@@ -14,6 +14,7 @@
 mod client;
 mod exec;
 mod monitor;
+mod requests;
 mod server;
 mod stdio;
 
@@ -57,6 +58,8 @@ fn detach() -> Result<bool, RuntimeError> {
     sys::close_all_but([None; 2]).map_err(failed())?;
     // nobody in a container may look into a process of ours that is on its way there
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed())?;
+    // it was run by a descriptor, whose number it would be called by else
+    rustix::thread::set_name(c"rnet-shim").map_err(failed())?;
     rustix::process::chdir(c"/").map_err(failed())?;
     sys::daemonize().map_err(failed())
 }

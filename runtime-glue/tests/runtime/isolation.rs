@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use rnet_runtime_glue::spec::{Mount, MountSource};
+use rnet_runtime_glue::spec::{Mount, MountSource, Network};
 use rnet_runtime_glue::{Capabilities, Spec, defaults};
 
 use crate::lab::{Lab, chain};
@@ -30,6 +30,36 @@ fn a_container_is_alone_in_namespaces_of_its_own() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn a_container_may_share_the_network_of_the_host() {
+    let lab = Lab::new();
+    let script = "readlink /proc/self/ns/net; ls /sys/class/net; touch /sys/x 2>&1";
+    let (_, output) = lab.ran_with(script, |spec| spec.network = Network::Host);
+    let ours = fs::read_link("/proc/self/ns/net").unwrap();
+    let mut links: Vec<_> = fs::read_dir("/sys/class/net")
+        .unwrap()
+        .map(|l| l.unwrap().file_name())
+        .collect();
+    links.sort();
+    let links: String = links
+        .iter()
+        .map(|l| format!("{}\n", l.to_str().unwrap()))
+        .collect();
+    let expected = format!(
+        "{}\n{links}touch: /sys/x: Read-only file system\n",
+        ours.display()
+    );
+    assert_eq!(output, expected);
+    let id = lab.id();
+    let mut spec = lab.spec(&id, "true");
+    spec.network = Network::Namespace("/etc/passwd".into());
+    let error = lab.runtime.create(&id, &spec).map_err(chain).unwrap_err();
+    assert!(
+        error.contains("join the network namespace /etc/passwd: Invalid argument"),
+        "{error}"
+    );
 }
 
 #[test]

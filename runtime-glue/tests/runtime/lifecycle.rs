@@ -107,6 +107,33 @@ fn a_daemon_that_comes_back_finds_all_as_it_was() {
 }
 
 #[test]
+fn a_monitor_belongs_to_nobody_and_cannot_be_written_to() {
+    let lab = Lab::new();
+    let id = lab.id();
+    let created = lab
+        .runtime
+        .create(&id, &lab.spec(&id, "true"))
+        .map_err(chain)
+        .unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", created.shim_pid)).unwrap();
+    let fields: Vec<_> = stat.split(' ').collect();
+    assert_eq!(fields[1], "(rnet-shim)");
+    assert_ne!(fields[3], std::process::id().to_string(), "our child");
+    let session = rustix::process::getsid(None).unwrap();
+    assert_ne!(
+        fields[5],
+        session.as_raw_nonzero().to_string(),
+        "our session"
+    );
+    for pid in [created.shim_pid, created.init_pid] {
+        let program = format!("/proc/{pid}/exe");
+        let mode = fs::metadata(&program).unwrap().permissions();
+        let error = fs::set_permissions(&program, mode).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+    }
+}
+
+#[test]
 fn a_container_dies_with_its_monitor_and_is_lost() {
     let lab = Lab::new();
     for user in ["", "web"] {
