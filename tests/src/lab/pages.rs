@@ -1,4 +1,4 @@
-//! A web server on the machine outside.
+//! What the machine outside serves: a page, and names.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -32,5 +32,11 @@ impl Lab {
         let pages = pages.display();
         self.serve_outside(&format!("busybox httpd -f -p {OUTSIDE}:80 -h {pages}"))?;
         eventually(|| self.host(&format!("busybox wget -qO- {WHOAMI}"))).map(drop)
+    }
+
+    /// Serves names on the machine outside, which the lab host's resolv.conf has as its name server.
+    pub fn serve_names(&self) -> Result<()> {
+        self.serve_outside("rnet-lab name-server")?;
+        eventually(|| self.host("busybox nslookup -type=a any.example")).map(drop)
     }
 }

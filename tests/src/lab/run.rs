@@ -1,5 +1,6 @@
 //! Running command lines in a lab, as a person types them.
 
+use std::io::IsTerminal;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -83,12 +84,27 @@ impl Lab {
 }
 
 impl Lab {
-    /// Gives whoever sits at the terminal a shell on the lab host, until they leave it.
+    /// Gives whoever sits at the terminal a shell on the lab host, or runs the script that comes in its place.
     pub fn shell(&self) -> Result<()> {
+        let interactive = std::io::stdin().is_terminal();
         let mut command = self.enter(self.host);
-        command.args(["sh", "-i"]).stdin(Stdio::inherit());
-        // the shell's last exit code is nobody's failure
-        command.status().context("cannot run nsenter").map(drop)
+        command
+            .args(["sh", if interactive { "-i" } else { "-eu" }])
+            .stdin(Stdio::inherit());
+        let status = command.status().context("cannot run nsenter")?;
+        // how a person leaves a shell is nobody's failure
+        ensure!(
+            interactive || status.success(),
+            "the script ended with {status}"
+        );
+        Ok(())
+    }
+
+    /// Removes every container, and every network that somebody made.
+    pub fn clear(&self) -> Result<()> {
+        self.host("rnet ps -aq | xargs -r rnet rm -f")?;
+        self.host("rnet network ls -q --filter type=custom | xargs -r rnet network rm")
+            .map(drop)
     }
 }
 

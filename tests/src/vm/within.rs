@@ -14,8 +14,14 @@ const INSIDE: &str = "RNET_TESTS_INSIDE_VM";
 /// What this test program, run again in a machine, told about the tests it was asked for.
 static TOLD: LazyLock<Result<Output>> = LazyLock::new(|| {
     let program = env::current_exe().context("cannot find out where this program is")?;
-    let mut job = format!("{INSIDE}=1 RUST_BACKTRACE=0 {} --test-threads=1", program.display());
-    for name in env::args().skip(1).take_while(|word| !word.starts_with('-')) {
+    let mut job = format!(
+        "{INSIDE}=1 RUST_BACKTRACE=0 {} --test-threads=1",
+        program.display()
+    );
+    for name in env::args()
+        .skip(1)
+        .take_while(|word| !word.starts_with('-'))
+    {
         job.push_str(&format!(" '{name}'"));
     }
     Vm::boot(&job, &[&program])

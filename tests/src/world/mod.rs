@@ -11,6 +11,7 @@
 
 pub(crate) mod control_groups;
 mod mounts;
+pub mod name_server;
 
 use std::io::{Read, Write};
 use std::os::fd::AsFd;

@@ -1,0 +1,94 @@
+//! What cannot reach what.
+
+use anyhow::Result;
+
+use crate::{address, idle, on_lab, page, reaches, serve};
+
+#[test]
+fn networks_are_apart_in_both_directions() -> Result<()> {
+    on_lab(|lab| {
+        for (network, container) in [("red", "r"), ("blue", "b")] {
+            lab.host(&format!("rnet network create {network}"))?;
+            idle(lab, container, &format!("--network {network}"))?;
+        }
+        idle(lab, "d", "")?;
+        let of = [("r", "red"), ("b", "blue"), ("d", "bridge")];
+        for (one, _) in of {
+            for (other, network) in of {
+                let reached = reaches(lab, one, &address(lab, other, network)?)?;
+                assert_eq!(reached, one == other, "{one} to {other}");
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_container_without_a_published_port_is_not_reached_from_outside() -> Result<()> {
+    on_lab(|lab| {
+        lab.host("rnet network create --subnet 172.25.0.0/16 apart")?;
+        serve(lab, "c1", "--network apart --ip 172.25.0.9")?;
+        // the machine outside has a route to it, by the lab host
+        assert!(page(lab, "outside", "http://172.25.0.9/").is_err());
+        assert_eq!(page(lab, "host", "http://172.25.0.9/")?, "c1");
+        Ok(())
+    })
+}
+
+#[test]
+fn an_internal_network_has_no_way_out_or_in() -> Result<()> {
+    on_lab(|lab| {
+        lab.host("rnet network create --internal cellar")?;
+        serve(lab, "c1", "--network cellar")?;
+        idle(lab, "c2", "--network cellar")?;
+        assert_eq!(page(lab, "c2", "http://c1/")?, "c1");
+        assert!(!reaches(lab, "c1", "192.0.2.2")?);
+        assert!(!lab.host("rnet exec c1 ip route")?.contains("default"));
+        let inside = address(lab, "c1", "cellar")?;
+        assert!(page(lab, "outside", &format!("http://{inside}/")).is_err());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_container_sees_only_its_own_machine() -> Result<()> {
+    on_lab(|lab| {
+        idle(lab, "c1", "--hostname inner")?;
+        assert_eq!(lab.host("rnet exec c1 hostname")?, "inner");
+        assert_eq!(
+            lab.host("rnet exec c1 cat /proc/1/cmdline | tr '\\0' ' '")?,
+            "sleep 1000 "
+        );
+        assert!(!lab.host("rnet exec c1 ps")?.contains("netd"));
+        assert_eq!(lab.host("rnet exec c1 ls /sys/class/net")?, "eth0\nlo");
+        for forbidden in [
+            "mount -t tmpfs none /tmp",
+            "ip link set eth0 down",
+            "echo 1 >/proc/sys/net/ipv4/ip_forward",
+        ] {
+            assert_ne!(
+                lab.try_host(&format!("rnet exec c1 sh -c '{forbidden}'"))?
+                    .code,
+                0,
+                "{forbidden}"
+            );
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn host_and_none_are_what_they_say() -> Result<()> {
+    on_lab(|lab| {
+        idle(lab, "h", "--network host")?;
+        assert_eq!(
+            lab.host("rnet exec h readlink /proc/self/ns/net")?,
+            lab.host("readlink /proc/self/ns/net")?
+        );
+        assert!(lab.host("rnet exec h ip address")?.contains("192.0.2.1/24"));
+        idle(lab, "n", "--network none")?;
+        assert_eq!(lab.host("rnet exec n ls /sys/class/net")?, "lo");
+        assert!(!reaches(lab, "n", "192.0.2.2")?);
+        Ok(())
+    })
+}

@@ -1,0 +1,68 @@
+//! rnet as its users meet it: real containers on a private lab host.
+
+mod dns;
+mod errors;
+mod isolation;
+mod kill;
+mod limits;
+mod live;
+mod many;
+mod ports;
+mod start;
+mod toggles;
+
+use anyhow::{Context, Result};
+use rnet_tests::{Lab, demo, eventually};
+
+#[test]
+fn the_story_that_the_demo_tells_is_true() -> Result<()> {
+    demo::tell()
+}
+
+/// Runs a story on a lab of its own with `netd` and the image `busybox`; in the end nothing may be left of it.
+fn on_lab(story: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
+    let mut lab = Lab::start()?;
+    let idle = lab.contents()?;
+    story(&mut lab).with_context(|| format!("netd's log:\n{}", lab.log()))?;
+    lab.clear()?;
+    lab.assert_nothing_left(&idle)
+}
+
+/// Starts a container that serves its name as a web page; waits until it does.
+fn serve(lab: &Lab, name: &str, flags: &str) -> Result<()> {
+    lab.host(&format!(
+        "rnet run -d --name {name} {flags} busybox \
+         sh -c 'echo {name} >/www/index.html; exec httpd -f -h /www'"
+    ))?;
+    eventually(|| lab.host(&format!("rnet exec {name} wget -qO- http://127.0.0.1/"))).map(drop)
+}
+
+/// Starts a container that waits to be told what to do.
+fn idle(lab: &Lab, name: &str, flags: &str) -> Result<()> {
+    lab.host(&format!(
+        "rnet run -d --name {name} {flags} busybox sleep 1000"
+    ))
+    .map(drop)
+}
+
+/// A container's address in a network.
+fn address(lab: &Lab, container: &str, network: &str) -> Result<String> {
+    let format = format!("{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}");
+    lab.host(&format!("rnet inspect -f '{format}' {container}"))
+}
+
+/// Whether a container gets an answer to a ping within a second.
+fn reaches(lab: &Lab, container: &str, target: &str) -> Result<bool> {
+    let ran = lab.try_host(&format!("rnet exec {container} ping -c 1 -W 1 {target}"))?;
+    anyhow::ensure!(!ran.stderr.contains("rnet:"), "{}", ran.stderr);
+    Ok(ran.code == 0)
+}
+
+/// What a web server answers to a machine of the lab: the host, the one outside, or a container.
+fn page(lab: &Lab, machine: &str, url: &str) -> Result<String> {
+    match machine {
+        "host" => lab.host(&format!("busybox wget -T 1 -qO- {url}")),
+        "outside" => lab.outside(&format!("busybox wget -T 1 -qO- {url}")),
+        container => lab.host(&format!("rnet exec {container} wget -T 1 -qO- {url}")),
+    }
+}

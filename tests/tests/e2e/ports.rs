@@ -1,0 +1,80 @@
+//! Published ports: who reaches them, and who cannot have them.
+
+use anyhow::Result;
+use rnet_tests::eventually;
+
+use crate::{idle, on_lab, page, serve};
+
+#[test]
+fn a_published_port_is_reached_from_everywhere() -> Result<()> {
+    on_lab(|lab| {
+        lab.host("rnet network create other")?;
+        serve(lab, "c1", "-p 8080:80")?;
+        idle(lab, "neighbour", "")?;
+        idle(lab, "stranger", "--network other")?;
+        for machine in ["outside", "host", "neighbour", "stranger", "c1"] {
+            assert_eq!(
+                page(lab, machine, "http://192.0.2.1:8080/")?,
+                "c1",
+                "{machine}"
+            );
+        }
+        assert_eq!(page(lab, "host", "http://127.0.0.1:8080/")?, "c1");
+        lab.host("rnet rm -f c1")?;
+        assert!(page(lab, "outside", "http://192.0.2.1:8080/").is_err());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_port_can_be_left_to_the_kernel_or_be_one_of_a_range() -> Result<()> {
+    on_lab(|lab| {
+        serve(lab, "c1", "-p 80 -p 9000-9002:8000-8002")?;
+        let port = lab.host("rnet port c1 80 | head -1 | sed s/.*://")?;
+        assert_eq!(
+            page(lab, "outside", &format!("http://192.0.2.1:{port}/"))?,
+            "c1"
+        );
+        assert!(
+            lab.host("rnet port c1")?
+                .contains("8002/tcp -> 0.0.0.0:9002")
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn datagrams_find_their_way_in_and_back() -> Result<()> {
+    on_lab(|lab| {
+        lab.host("rnet run -d --name echo -p 7000:7/udp busybox nc -u -l -p 7 -e cat")?;
+        let heard = eventually(|| {
+            let heard = lab.outside("echo hello | busybox nc -u -w 1 192.0.2.1 7000")?;
+            anyhow::ensure!(heard == "hello", "heard {heard:?}");
+            Ok(heard)
+        })?;
+        assert_eq!(heard, "hello");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_port_that_is_taken_is_refused_and_nothing_is_left_of_the_attempt() -> Result<()> {
+    on_lab(|lab| {
+        serve(lab, "c1", "-p 8080:80")?;
+        let error = lab
+            .try_host("rnet run -d --name c2 -p 8080:80 busybox sleep 9")?
+            .failure(125)?;
+        assert!(error.contains("port is already allocated"), "{error}");
+        lab.host("busybox httpd -p 8081 -h /tmp")?;
+        let error = lab
+            .try_host("rnet run -d --name c3 -p 8081:80 busybox sleep 9")?
+            .failure(125)?;
+        assert!(error.contains("8081"), "{error}");
+        lab.host("kill $(pidof busybox)")?;
+        lab.host("rnet rm c2 c3")?;
+        assert_eq!(page(lab, "outside", "http://192.0.2.1:8080/")?, "c1");
+        serve(lab, "c4", "-p 8081:80")?;
+        assert_eq!(page(lab, "outside", "http://192.0.2.1:8081/")?, "c4");
+        Ok(())
+    })
+}
