@@ -16,7 +16,7 @@ use nix::mount::{MsFlags, mount};
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::time::{ClockId, clock_gettime};
-use rnet_kernel::{Kernel, Netlink};
+use rnet_kernel::{Host, Kernel, Netlink};
 use rnet_model::{Bridge, MacAddress, Object, Resource, SandboxId, Veth, VethPeer};
 use rtnetlink::{AddressMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
@@ -50,10 +50,17 @@ fn main() {
 }
 
 fn compare(kernel: &Netlink, name: &str, first: u32) {
-    let (mut ours, mut bare, mut removal) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    let (mut resolver, mut removal) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let resources = endpoint(first + 2 * round);
         ours.push(time(|| kernel.ensure_all(&resources).expect("an endpoint")));
+        let Object::Namespace(sandbox) = resources[0].object else {
+            unreachable!("an endpoint begins with its namespace")
+        };
+        resolver.push(time(|| {
+            drop(kernel.resolver_sockets(sandbox).expect("sockets"))
+        }));
         removal.push(time(|| assert!(kernel.remove_all(&resources).is_empty())));
         settle();
         let namespace = std::sync::Mutex::new(None);
@@ -64,9 +71,10 @@ fn compare(kernel: &Netlink, name: &str, first: u32) {
         settle();
     }
     println!(
-        "{name}:\n  rnet    {}\n  bare    {}\n  removal {}",
+        "{name}:\n  rnet    {}\n  bare    {}\n  resolver{}\n  removal {}",
         show(&ours),
         show(&bare),
+        show(&resolver),
         show(&removal)
     );
 }

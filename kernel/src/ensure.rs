@@ -154,16 +154,7 @@ impl<'a, 'b> Builder<'a, 'b> {
     /// The variables of /proc/sys/net are those of the thread that looks them up (net/sysctl_net.c).
     fn set_sysctl(&mut self, place: Place, key: &str, value: &str) -> Result<(), KernelError> {
         self.traveller.go(place)?;
-        let key_path = Path::new(key);
-        let set = if key_path
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
-        {
-            fs::write(Path::new("/proc/sys").join(key_path), value)
-        } else {
-            Err(io::ErrorKind::InvalidInput.into())
-        };
-        set.map_err(|source| KernelError::SetSysctl {
+        write_sysctl(Path::new(key), value).map_err(|source| KernelError::SetSysctl {
             place,
             key: key.to_owned(),
             value: value.to_owned(),
@@ -194,4 +185,19 @@ fn holder(
         Some(link) if link.mark != Mark::Doomed => Err(KernelError::Foreign { name: name.clone() }),
         _ => Ok(None),
     }
+}
+
+/// Where /proc/sys is read-only, as in a container, a value that is there already is as good as one that was written.
+fn write_sysctl(key: &Path, value: &str) -> io::Result<()> {
+    if !key
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)))
+    {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let path = Path::new("/proc/sys").join(key);
+    fs::write(&path, value).or_else(|error| match fs::read_to_string(&path) {
+        Ok(present) if present.trim_end() == value => Ok(()),
+        _ => Err(error),
+    })
 }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
+use nix::mount::{MsFlags, mount};
 use rnet_kernel::{Host, Kernel, KernelError, SocketKind};
 use rnet_model::{Object, Place, Resource, SandboxId};
 
@@ -65,6 +66,28 @@ fn a_sysctl_that_is_none_is_refused() {
                 .unwrap_err();
             assert!(matches!(error, KernelError::SetSysctl { .. }), "{error}");
         }
+    });
+}
+
+#[test]
+fn a_sysctl_that_is_as_wanted_needs_no_writing() {
+    lab(|lab| {
+        let (sys, none) = ("/proc/sys", None::<&str>);
+        let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(Some(sys), sys, none, MsFlags::MS_BIND, none).unwrap();
+        mount(none, sys, none, read_only, none).unwrap();
+        let now = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
+        let other = if now.trim() == "0" { "1" } else { "0" };
+        let set = |value: &str| {
+            let key = "net/ipv4/ip_forward".to_owned();
+            let object = Object::Sysctl {
+                key,
+                value: value.to_owned(),
+            };
+            lab.kernel.ensure_all(&[Resource::host(object)])
+        };
+        set(now.trim()).unwrap();
+        set(other).unwrap_err();
     });
 }
 
