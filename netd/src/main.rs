@@ -38,6 +38,13 @@ fn main() -> Result<()> {
 /// Everything that can refuse to start does so here, before the first client is served.
 fn build(config: &Config, tasks: &Handle) -> Result<(Arc<Daemon>, UnixListener)> {
     let listener = listen(&config.socket, tasks)?;
+    let daemon = open(config, tasks).inspect_err(|_| {
+        let _ = std::fs::remove_file(&config.socket);
+    })?;
+    Ok((daemon, listener))
+}
+
+fn open(config: &Config, tasks: &Handle) -> Result<Arc<Daemon>> {
     let store = store::Durable::open(&config.state_dir, &config.run_dir)?;
     let netlink = Arc::new(Netlink::open(&config.run_dir)?);
     let hands = Hands {
@@ -53,8 +60,13 @@ fn build(config: &Config, tasks: &Handle) -> Result<(Arc<Daemon>, UnixListener)>
         cgroup_parent: config.cgroup_parent.clone(),
     };
     let shim = config.shim.clone();
-    let daemon = Daemon::open(settings, hands, Arc::new(store), shim, tasks.clone())?;
-    Ok((daemon, listener))
+    Ok(Daemon::open(
+        settings,
+        hands,
+        Arc::new(store),
+        shim,
+        tasks.clone(),
+    )?)
 }
 
 /// Serves until it is told to stop; requests under way are finished.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use rnet_kernel::Owned;
 use rnet_model::{EndpointId, Phase, Resource, SandboxId};
-use rnet_runtime_glue::ContainerState;
 
 use super::Daemon;
 use crate::error::{Result, chain};
@@ -29,7 +28,7 @@ impl Daemon {
     pub(super) fn reconcile(self: &Arc<Self>) -> Result<Report> {
         let mut report = Report::default();
         self.make_predefined_networks()?;
-        self.take_up_containers();
+        self.take_up_containers()?;
         for sandbox in self.abandoned_sandboxes() {
             self.undo(sandbox, &[], true);
             report.sandboxes += 1;
@@ -42,26 +41,6 @@ impl Daemon {
         self.rebuild();
         report.orphans = self.sweep()?;
         Ok(report)
-    }
-
-    /// Watches the containers that outlived the last daemon, and records the end of those that did not.
-    fn take_up_containers(self: &Arc<Self>) {
-        let running: Vec<_> = self.read(|state| {
-            let running = state
-                .containers()
-                .filter(|container| container.run.is_running());
-            running.map(|container| container.id).collect()
-        });
-        for id in running {
-            let taken_up = match self.runtime.state(&id) {
-                Ok(ContainerState::Running { .. }) => self.watch(id),
-                // ended, lost, or created and never started
-                _ => self.finish(id),
-            };
-            if let Err(error) = taken_up {
-                tracing::error!(container = id.short(), "not taken up: {}", chain(&error));
-            }
-        }
     }
 
     /// Sandboxes that no running container calls its own.

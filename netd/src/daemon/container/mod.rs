@@ -7,6 +7,7 @@ mod remove;
 mod spec;
 mod start;
 mod stop;
+mod take_up;
 mod wait;
 
 pub use create::{ContainerRequest, endpoint_settings};

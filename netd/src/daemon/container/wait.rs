@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rnet_model::ContainerId;
-use rnet_runtime_glue::ContainerState;
+use rnet_runtime_glue::{ContainerState, RuntimeError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::broadcast;
@@ -145,20 +145,12 @@ impl Daemon {
             else {
                 return Ok(None);
             };
-            let state = self.runtime.state(&id)?;
-            if matches!(
-                state,
-                ContainerState::Running { .. } | ContainerState::Created { .. }
-            ) {
-                return Ok(None);
-            }
-            if let Err(error) = self.runtime.remove(&id) {
-                tracing::warn!(
-                    container = id.short(),
-                    "not removed whole: {}",
-                    chain(&error)
-                );
-            }
+            let state = match self.runtime.state(&id) {
+                Ok(ContainerState::Running { .. }) => return Ok(None),
+                // a daemon or the machine died before the run began, or while its end was recorded
+                Err(RuntimeError::UnknownContainer { .. }) => ContainerState::Lost,
+                state => state?,
+            };
             if let Some(sandbox) = sandbox {
                 self.undo(sandbox, &[], true);
             }
@@ -166,7 +158,9 @@ impl Daemon {
                 run: ended(&state, started),
                 ..container
             };
+            // the exit code is on record before the runtime forgets it
             self.put_container(container.clone())?;
+            self.forget_run(id);
             Ok::<_, Error>(Some(container))
         })?;
         let Some(container) = ended else {
@@ -176,6 +170,17 @@ impl Daemon {
             self.tell_of_container("die", &container, [("exitCode", code.to_string())]);
         }
         self.auto_remove(id)
+    }
+
+    /// Lets the runtime forget a run that has ended; what it fails at is done again by the next daemon.
+    pub(super) fn forget_run(&self, id: ContainerId) {
+        if let Err(error) = self.runtime.remove(&id) {
+            tracing::warn!(
+                container = id.short(),
+                "not removed whole: {}",
+                chain(&error)
+            );
+        }
     }
 }
 
@@ -206,7 +211,7 @@ fn ended(state: &ContainerState, started: Timestamp) -> Run {
             oom: false,
             started,
             finished: Timestamp::now(),
-            error: "the container's monitor was killed".to_owned(),
+            error: "the container's start was interrupted, or its monitor killed".to_owned(),
         },
     }
 }
