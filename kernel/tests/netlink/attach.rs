@@ -45,9 +45,13 @@ fn what_is_ensured_twice_is_as_it_was_the_first_time() {
         let it = sandbox();
         let endpoint = endpoint(it, 2);
         lab.ensure(&endpoint);
+        let settled = |addresses: String| {
+            addresses.contains("fe80")
+                && !addresses.contains("tentative")
+                && !addresses.contains("NO-CARRIER")
+        };
         eventually("the kernel's own addresses are settled", || {
-            let host = lab.ip("address show");
-            host.contains("fe80") && !host.contains("tentative") && !host.contains("NO-CARRIER")
+            settled(lab.ip("address show")) && settled(lab.ip_in(it, "address show"))
         });
         let host = lab.ip("address show");
         let inside = lab.ip_in(it, "address show");

@@ -74,11 +74,11 @@ fn a_second_daemon_finds_what_the_first_one_made() {
         let bridge = lab.bridge();
         let it = sandbox();
         lab.ensure(&endpoint(it, 2));
-        let inside = lab.ip_in(it, "address show");
+        let inside = lab.ip_in(it, "-4 -oneline address show eth0");
         let second = Netlink::open(Path::new("/mnt")).unwrap();
         second.ensure_all(&bridge).unwrap();
         second.ensure_all(&endpoint(it, 2)).unwrap();
-        assert_eq!(lab.ip_in(it, "address show"), inside);
+        assert_eq!(lab.ip_in(it, "-4 -oneline address show eth0"), inside);
     });
 }
 

@@ -3,7 +3,7 @@
 use rnet_kernel::Kernel;
 use rnet_model::{Object, Resource};
 
-use crate::lab::{address, endpoint, eventually, lab, pins, route, sandbox, up, veth};
+use crate::lab::{endpoint, eventually, lab, pin, pins, sandbox, veth};
 
 #[test]
 fn what_was_made_is_removed_and_leaves_nothing() {
@@ -98,19 +98,51 @@ fn a_pair_that_leads_to_another_sandbox_is_made_anew() {
 }
 
 #[test]
+fn an_interface_of_another_endpoint_is_not_taken_for_the_wanted_one() {
+    lab(|lab| {
+        lab.bridge();
+        let [one, other] = [sandbox(), sandbox()];
+        lab.ensure(&endpoint(one, 2));
+        lab.ensure(&endpoint(other, 3));
+        lab.kernel
+            .ensure_all(&[veth(other, 2, "eth0")])
+            .unwrap_err();
+        assert!(
+            lab.ip_in(other, "link show eth0")
+                .contains("02:42:0a:01:00:03")
+        );
+    });
+}
+
+#[test]
 fn a_failed_removal_keeps_no_other_from_being_done() {
     lab(|lab| {
-        let bridge = lab.bridge();
+        let mut resources = lab.bridge();
+        let broken = [sandbox(), sandbox()];
         let it = sandbox();
         lab.ensure(&endpoint(it, 2));
-        // an address that is a primary one cannot be told apart: a prefix that is not there is absent, not an error
-        let mut resources = bridge.clone();
-        resources.push(Resource::sandbox(sandbox(), up("lo")));
-        resources.push(Resource::sandbox(it, address("eth0", "10.1.0.2/17")));
-        resources.push(Resource::sandbox(it, route("192.0.2.0/24", None, "eth0")));
-        resources.push(veth(it, 2, "eth0"));
-        resources.push(Resource::host(Object::Namespace(it)));
-        lab.remove(&resources);
+        for id in broken {
+            // nobody's pin is a directory
+            std::fs::create_dir(pin(id)).unwrap();
+            resources.push(Resource::host(Object::Namespace(id)));
+            resources.extend(endpoint(it, 2));
+        }
+        let errors = lab.kernel.remove_all(&resources);
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let expected = broken.map(|id| {
+            format!(
+                "cannot remove the pinned network namespace {}",
+                pin(id).display()
+            )
+        });
+        assert_eq!(
+            errors,
+            [expected[1].clone(), expected[0].clone()],
+            "in reverse order"
+        );
+        for id in broken {
+            std::fs::remove_dir(pin(id)).unwrap();
+        }
         lab.is_empty_soon();
     });
 }
