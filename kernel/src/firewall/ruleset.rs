@@ -202,7 +202,6 @@ fn within() -> Chain {
                 [Term::Translated, Term::Accept],
             ),
             Rule::new("between containers kept apart", isolated),
-            Rule::new("between containers", [Term::Accept]),
         ],
     }
 }

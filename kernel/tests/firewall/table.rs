@@ -59,11 +59,11 @@ fn the_kernel_holds_what_the_document_shows() {
 }
 
 #[test]
-fn every_way_to_a_policy_leads_to_the_same_table() {
+fn every_way_to_a_policy_leads_to_the_same_table_and_leaves_its_rules_alone() {
     let Some((host, firewall)) = bare_host_and_nft() else {
         return;
     };
-    let list = || host.nft(&["list", "table", "inet", "rnet"], "");
+    let list = || host.nft(&["--handle", "list", "table", "inet", "rnet"], "");
     let other = policy(&[
         ("0.0.0.0:8080", "tcp", "172.25.0.9:80"),
         ("192.0.2.1:8080", "tcp", "172.25.0.3:80"),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::lab::Namespace;
 
-/// Long enough for an answer on a loaded machine, short enough to wait for what never comes.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// Long enough for an answer to a packet that was lost once (a second), short enough to wait for what never comes.
+const PATIENCE: Duration = Duration::from_millis(1200);
 
 impl Namespace {
     /// Serves TCP and UDP on a port of every address, IPv4 and IPv6, to the end of the test.
