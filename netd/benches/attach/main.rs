@@ -143,7 +143,7 @@ impl Bench {
             firewall,
             network,
             bridge,
-            pins,
+            run_dir,
         })
     }
 
