@@ -4,15 +4,15 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::Failure;
 
 /// The longest body that is read, in bytes.
 const LONGEST: usize = 4 << 20;
 
-/// Members that are maps: there a null is an entry with nothing in it, elsewhere it is as good as absent.
-const MAPS: [&str; 4] = ["EndpointsConfig", "ExposedPorts", "Volumes", "PortBindings"];
+/// Members that are maps of objects, in which clients write null for an object with nothing in it.
+const MAPS: [&str; 3] = ["EndpointsConfig", "ExposedPorts", "Volumes"];
 
 /// Members that are lists of words, for which one word will do.
 const WORDS: [&str; 2] = ["Cmd", "Entrypoint"];
@@ -85,22 +85,11 @@ fn settle(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(settle),
         Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
             for (name, member) in members {
                 match member {
                     Value::Object(entries) if MAPS.contains(&name.as_str()) => {
-                        let list = name == "PortBindings";
-                        let nothing = || {
-                            if list {
-                                Value::Array(vec![])
-                            } else {
-                                Value::Object(Default::default())
-                            }
-                        };
-                        entries
-                            .values_mut()
-                            .filter(|v| v.is_null())
-                            .for_each(|v| *v = nothing());
+                        let nothing = entries.values_mut().filter(|entry| entry.is_null());
+                        nothing.for_each(|entry| *entry = Value::Object(Map::new()));
                     }
                     Value::String(word) if WORDS.contains(&name.as_str()) => {
                         *member = Value::Array(vec![Value::String(std::mem::take(word))]);
@@ -168,6 +157,6 @@ mod tests {
         let endpoints = body.networking_config.unwrap().endpoints_config.unwrap();
         assert!(endpoints.contains_key("n"));
         let ports = body.host_config.unwrap().port_bindings.unwrap();
-        assert_eq!(ports["80/tcp"], Some(vec![]));
+        assert_eq!(ports["80/tcp"], None);
     }
 }

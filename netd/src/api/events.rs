@@ -6,13 +6,12 @@ use axum::response::Response;
 use axum::routing::get;
 use bollard_stubs::models::{EventActor, EventMessageTypeEnum as Kind};
 use futures_util::{Stream, StreamExt, stream};
-use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::filter::Filters;
 use super::query::Params;
-use super::time::moment;
+use super::time::{moment, reached};
 use super::{Answer, Api, stream as bodies};
 use crate::event::Event;
 
@@ -59,17 +58,8 @@ async fn events(State(api): State<Api>, params: Params) -> Answer<Response> {
     let happening = happening(api.daemon.events().subscribe())
         .filter(move |event| std::future::ready(matches(&filters, event)))
         .map(message);
-    let end = async move {
-        match until {
-            Some(until) => {
-                let left = until.duration_since(Timestamp::now());
-                tokio::time::sleep(left.try_into().unwrap_or_default()).await;
-            }
-            None => std::future::pending().await,
-        }
-    };
     Ok(bodies::json_lines(
-        happening.take_until(Box::pin(end)),
+        happening.take_until(Box::pin(reached(until))),
         api.closing,
     ))
 }
@@ -130,6 +120,8 @@ fn message(event: Event) -> Message {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::api::error::Failure;
 

@@ -10,40 +10,59 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as Process;
 use std::pin::pin;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWriteExt, Interest, copy};
 use tokio::net::UnixStream;
+use tokio::time::sleep;
 use tokio_util::io::ReaderStream;
 
 use super::Api;
 use crate::fd::watched;
+
+/// How long a client has for the headers alone: docker-py loses what it reads along with them.
+const READ_AHEAD: Duration = Duration::from_millis(5);
 
 /// A request that may be taken over.
 pub(super) struct Takeover(Option<OnUpgrade>);
 
 /// What a client hears: what was written before, then a process's streams, or else some last words.
 pub(super) struct Talk {
-    past: Vec<u8>,
+    past: BoxStream<'static, io::Result<Bytes>>,
     process: BoxFuture<'static, Result<Process, Vec<u8>>>,
 }
 
 impl Talk {
     /// A talk with a process that is waited for when the answer's headers are sent.
-    pub(super) fn new(
-        past: Vec<u8>,
+    pub(super) fn with(
         process: impl Future<Output = Result<Process, Vec<u8>>> + Send + 'static,
     ) -> Self {
         Self {
-            past,
+            past: stream::empty().boxed(),
             process: process.boxed(),
+        }
+    }
+
+    /// The same talk, after what was written before.
+    pub(super) fn after(
+        self,
+        past: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Self {
+        let past = stream::once(sleep(READ_AHEAD))
+            .flat_map(move |()| stream::empty())
+            .chain(past);
+        Self {
+            past: past.boxed(),
+            ..self
         }
     }
 }
@@ -98,16 +117,17 @@ fn output(talk: Talk) -> impl Stream<Item = io::Result<Bytes>> + Send {
             Err(words) => stream::iter([Ok(Bytes::from(words))]).boxed(),
         }
     };
-    let past = stream::once(async { Ok(Bytes::from(talk.past)) });
-    past.chain(stream::once(live).flatten())
+    talk.past.chain(stream::once(live).flatten())
 }
 
-async fn both_ways(client: Upgraded, talk: Talk) -> io::Result<()> {
+async fn both_ways(client: Upgraded, mut talk: Talk) -> io::Result<()> {
     let parts = client
         .downcast::<TokioIo<UnixStream>>()
         .map_err(|_| io::Error::other("a client came over something else than a socket"))?;
     let mut client = parts.io.into_inner();
-    client.write_all(&talk.past).await?;
+    while let Some(bytes) = talk.past.next().await {
+        client.write_all(&bytes?).await?;
+    }
     let gone = gone(&client)?;
     let mut gone = pin!(gone);
     let process = tokio::select! {
@@ -159,8 +179,6 @@ fn gone(client: &UnixStream) -> io::Result<impl Future<Output = io::Result<()>> 
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test]
@@ -181,7 +199,8 @@ mod tests {
     #[tokio::test]
     async fn who_cannot_speak_hears_the_past_and_the_process() {
         let (ours, theirs) = Process::pair().unwrap();
-        let talk = Talk::new(b"past ".to_vec(), async { Ok(ours) });
+        let past = stream::iter([Ok(Bytes::from("past "))]);
+        let talk = Talk::with(async { Ok(ours) }).after(past);
         std::io::Write::write_all(&mut &theirs, b"present").unwrap();
         drop(theirs);
         let heard: Vec<_> = output(talk).map(Result::unwrap).collect().await;

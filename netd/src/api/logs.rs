@@ -1,38 +1,17 @@
 //! `GET /containers/{id}/logs`: what a container wrote, and goes on writing.
 
-use std::fs::OpenOptions;
-use std::path::PathBuf;
-
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, Stream, StreamExt, stream};
-use jiff::Timestamp;
-use rnet_runtime_glue::log::{Entry, LogError, LogQuery, LogReader, Stream as Output};
+use futures_util::{FutureExt, StreamExt};
+use rnet_runtime_glue::log::LogQuery;
 
 use super::error::Failure;
-use super::growth::Growth;
+use super::output::{Form, Source};
 use super::query::Params;
-use super::time::moment;
-use super::{Answer, Api, stream as bodies};
+use super::time::{moment, reached};
+use super::{Answer, Api, stream};
 use crate::container::Run;
-use crate::daemon::{Exit, WaitCondition};
-use crate::error::{Error, Result};
-
-/// How much is read at once, in bytes of text.
-const BATCH: usize = 64 << 10;
-
-/// The two forms of a stream of output (reference: Docker Engine API, `ContainerAttach`).
-pub(super) const MULTIPLEXED: &str = "application/vnd.docker.multiplexed-stream";
-pub(super) const RAW: &str = "application/vnd.docker.raw-stream";
-
-/// How records become bytes.
-#[derive(Clone, Copy)]
-struct Form {
-    framed: bool,
-    timestamps: bool,
-}
+use crate::daemon::WaitCondition;
 
 pub(super) async fn logs(
     State(api): State<Api>,
@@ -41,73 +20,27 @@ pub(super) async fn logs(
 ) -> Answer<Response> {
     let query = query(&params)?;
     let follow = params.flag("follow");
-    let opened = api.run(move |daemon| {
-        let container = daemon.find_container(&id)?;
-        let log = daemon.log_path(container.id);
-        let never_ran = container.run == Run::Created;
-        let end = match follow && !never_ran {
-            true => Some(
-                daemon
-                    .watch_exit(&id, WaitCondition::NotRunning)?
-                    .exit()
-                    .boxed(),
-            ),
-            false => None,
-        };
-        Ok((
-            Source::open(log, query, end)?,
-            container.config.tty.unwrap_or(false),
-        ))
-    });
-    let (source, tty) = opened.await?;
+    let until = query.until.filter(|_| follow);
+    let (source, tty) = api
+        .run(move |daemon| {
+            let container = daemon.find_container(&id)?;
+            let tty = container.config.tty.unwrap_or(false);
+            let follow = follow && container.run != Run::Created;
+            let watch = follow.then(|| daemon.watch_exit(&id, WaitCondition::NotRunning));
+            let end = watch.transpose()?.map(|watch| watch.exit().boxed());
+            Ok((
+                Source::open(daemon.log_path(container.id), query, end)?,
+                tty,
+            ))
+        })
+        .await?;
     let form = Form {
-        framed: !tty,
         timestamps: params.flag("timestamps"),
+        ..Form::live(tty)
     };
-    let until = params
-        .text("until")
-        .map(moment)
-        .transpose()?
-        .filter(|_| follow);
-    let body = source.batches(form).take_until(Box::pin(async move {
-        match until {
-            Some(until) => {
-                let left = until.duration_since(Timestamp::now());
-                tokio::time::sleep(left.try_into().unwrap_or_default()).await;
-            }
-            None => std::future::pending().await,
-        }
-    }));
+    let body = source.batches(form).take_until(Box::pin(reached(until)));
     let body = body.take_until(api.closing.cancelled_owned());
-    Ok(bodies::bytes(if tty { RAW } else { MULTIPLEXED }, body))
-}
-
-/// Everything that is in a log now, in the form of an attachment.
-pub(super) fn written(
-    log: &std::path::Path,
-    stdout: bool,
-    stderr: bool,
-    framed: bool,
-) -> Result<Vec<u8>> {
-    let query = LogQuery {
-        stdout,
-        stderr,
-        ..LogQuery::default()
-    };
-    let mut source = Source::open(log.to_owned(), query, None)?;
-    let mut text = Vec::new();
-    let form = Form {
-        framed,
-        timestamps: false,
-    };
-    while let Some(entry) = source
-        .reader
-        .as_mut()
-        .map_or(Ok(None), LogReader::next_entry)?
-    {
-        write(&mut text, &entry, form);
-    }
-    Ok(text)
+    Ok(stream::bytes(form.content_type(), body))
 }
 
 fn query(params: &Params) -> Answer<LogQuery> {
@@ -127,172 +60,4 @@ fn query(params: &Params) -> Answer<LogQuery> {
         // what is no number is everything, as in Docker
         tail: tail.and_then(|text| text.parse().ok()),
     })
-}
-
-/// A log that is read, and, while its container runs, waited for.
-struct Source {
-    reader: Option<LogReader>,
-    growth: Option<Growth>,
-    /// Resolves when the container has ended and all it wrote is in the file.
-    end: Option<BoxFuture<'static, Exit>>,
-}
-
-impl Source {
-    fn open(log: PathBuf, query: LogQuery, end: Option<BoxFuture<'static, Exit>>) -> Result<Self> {
-        if end.is_some() {
-            // a container about to run has no log yet
-            let made = OpenOptions::new().append(true).create(true).open(&log);
-            made.map_err(|source| Error::File {
-                path: log.clone(),
-                source,
-            })?;
-        }
-        // watched before it is read: nothing is written unnoticed in between
-        let growth = end.is_some().then(|| Growth::of(&log)).transpose();
-        let growth = growth.map_err(|source| Error::File {
-            path: log.clone(),
-            source,
-        })?;
-        let reader = match LogReader::open(&log, query) {
-            Ok(reader) => Some(reader),
-            Err(LogError::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                None
-            }
-            Err(error) => return Err(Error::Log(error)),
-        };
-        Ok(Self {
-            reader,
-            growth,
-            end,
-        })
-    }
-
-    fn batches(self, form: Form) -> impl Stream<Item = Result<Bytes, Error>> + Send {
-        stream::unfold(self, move |mut source| async move {
-            let batch = source.next(form).await.transpose()?;
-            Some((batch, source))
-        })
-    }
-
-    /// The next records; none at the end.
-    async fn next(&mut self, form: Form) -> Result<Option<Bytes>> {
-        loop {
-            let Some(reader) = self.reader.take() else {
-                return Ok(None);
-            };
-            let (reader, batch) = tokio::task::spawn_blocking(move || read(reader, form))
-                .await
-                .map_err(|error| Error::Failed(error.to_string()))?;
-            self.reader = Some(reader);
-            let batch = batch.map_err(Error::Log)?;
-            if !batch.is_empty() {
-                return Ok(Some(batch.into()));
-            }
-            if !self.wait().await? {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Waits until there may be more; false when there will not.
-    async fn wait(&mut self) -> Result<bool> {
-        let (Some(growth), Some(end)) = (&self.growth, &mut self.end) else {
-            return Ok(false);
-        };
-        tokio::select! {
-            _ = end => {
-                self.end = None;
-                Ok(true) // once more, for what was written last
-            }
-            grown = growth.more() => {
-                grown.map_err(|error| Error::Failed(format!("cannot follow a log: {error}")))?;
-                Ok(true)
-            }
-        }
-    }
-}
-
-fn read(mut reader: LogReader, form: Form) -> (LogReader, std::result::Result<Vec<u8>, LogError>) {
-    let mut batch = Vec::new();
-    while batch.len() < BATCH {
-        match reader.next_entry() {
-            Ok(Some(entry)) => write(&mut batch, &entry, form),
-            Ok(None) => break,
-            Err(error) => return (reader, Err(error)),
-        }
-    }
-    (reader, Ok(batch))
-}
-
-fn write(batch: &mut Vec<u8>, entry: &Entry, form: Form) {
-    let mut text = String::new();
-    if form.timestamps {
-        text = format!("{:.9} ", entry.time);
-    }
-    text.push_str(&entry.log);
-    batch.extend(if form.framed {
-        frame(entry.stream, &text)
-    } else {
-        text.into_bytes()
-    });
-}
-
-/// Text in a frame of a multiplexed stream: which output, how long, and the text.
-pub(super) fn frame(output: Output, text: &str) -> Vec<u8> {
-    let number = match output {
-        Output::Stdout => 1,
-        Output::Stderr => 2,
-    };
-    let length = u32::try_from(text.len()).expect("a record or a message is a few kilobytes");
-    [&[number, 0, 0, 0], &length.to_be_bytes(), text.as_bytes()].concat()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry() -> Entry {
-        Entry {
-            log: "hi\n".to_owned(),
-            stream: Output::Stderr,
-            time: "2026-01-02T03:04:05.5Z".parse().unwrap(),
-        }
-    }
-
-    fn written(framed: bool, timestamps: bool) -> Vec<u8> {
-        let mut batch = Vec::new();
-        write(&mut batch, &entry(), Form { framed, timestamps });
-        batch
-    }
-
-    #[test]
-    fn a_frame_tells_stream_and_length() {
-        assert_eq!(written(true, false), b"\x02\0\0\0\0\0\0\x03hi\n");
-        assert_eq!(written(false, true), b"2026-01-02T03:04:05.500000000Z hi\n");
-    }
-
-    #[tokio::test]
-    async fn a_log_is_followed_to_its_containers_end() {
-        let directory = tempfile::tempdir().unwrap();
-        let log = directory.path().join("log");
-        let (ended, end) = tokio::sync::oneshot::channel::<()>();
-        let end = async {
-            end.await
-                .map_or_else(|_| Exit::default(), |()| Exit::default())
-        };
-        let source = Source::open(log.clone(), LogQuery::default(), Some(end.boxed())).unwrap();
-        let form = Form {
-            framed: false,
-            timestamps: false,
-        };
-        let mut batches = std::pin::pin!(source.batches(form));
-        assert!(batches.next().now_or_never().is_none());
-        let line = serde_json::to_string(&entry()).unwrap() + "\n";
-        std::fs::write(&log, &line).unwrap();
-        assert_eq!(batches.next().await.unwrap().unwrap(), "hi\n");
-        std::fs::write(&log, line.repeat(2)).unwrap();
-        ended.send(()).unwrap();
-        assert_eq!(batches.next().await.unwrap().unwrap(), "hi\n");
-        assert!(batches.next().await.is_none());
-    }
 }

@@ -12,6 +12,7 @@ mod hijack;
 mod image;
 mod logs;
 mod network;
+mod output;
 mod query;
 mod render;
 mod serve;

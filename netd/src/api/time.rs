@@ -27,6 +27,18 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, Failure> {
     })
 }
 
+/// Waits for a moment; for none, for ever.
+pub(super) async fn reached(moment: Option<Timestamp>) {
+    match moment {
+        Some(moment) => {
+            let left = moment.duration_since(Timestamp::now());
+            // what is past needs no waiting
+            tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
 /// How long something lasts, in one unit (docker/go-units, `HumanDuration`).
 pub(super) fn human(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);

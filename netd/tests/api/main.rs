@@ -1,5 +1,7 @@
 //! The API over a fake machine: paths, statuses, messages, and that a refused request changes nothing.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod containers;
 mod general;
 mod host;

@@ -1,20 +1,26 @@
 //! Sharing a container's standard streams with a client.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures_util::TryStreamExt;
+use rnet_model::ContainerId;
 use rnet_runtime_glue::AttachOptions;
+use rnet_runtime_glue::log::LogQuery;
 
 use crate::api::error::Failure;
 use crate::api::hijack::{Takeover, Talk};
-use crate::api::logs::{MULTIPLEXED, RAW, written};
+use crate::api::output::{Form, Source};
 use crate::api::query::Params;
 use crate::api::version::ApiVersion;
 use crate::api::{Answer, Api};
-use crate::daemon::WaitCondition;
+use crate::daemon::{Daemon, WaitCondition};
+use crate::error::Result;
 
 /// The first version in which the type of a multiplexed stream is told.
-pub(super) const TELLS_MULTIPLEXED: ApiVersion = ApiVersion::new(42);
+const TELLS_MULTIPLEXED: ApiVersion = ApiVersion::new(42);
 
 pub(super) async fn attach(
     State(api): State<Api>,
@@ -24,46 +30,66 @@ pub(super) async fn attach(
     mut request: Request,
 ) -> Answer<Response> {
     let takeover = Takeover::of(&mut request);
-    let (stdout, stderr) = (params.flag("stdout"), params.flag("stderr"));
     let (logs, live) = (params.flag("logs"), params.flag("stream"));
     if !logs && !live {
-        return Err(Failure::invalid(
-            "Either the stream or logs parameter must be true",
-        ));
+        let message = "Either the stream or logs parameter must be true";
+        return Err(Failure::invalid(message));
     }
-    let asks_stdin = params.flag("stdin");
+    let (stdout, stderr) = (params.flag("stdout"), params.flag("stderr"));
+    let stdin = params.flag("stdin");
     let (talk, tty) = api
         .run(move |daemon| {
             let container = daemon.find_container(&id)?;
-            let config = &container.config;
-            let tty = config.tty.unwrap_or(false);
-            let past = match logs {
-                true => written(&daemon.log_path(container.id), stdout, stderr, !tty)?,
-                false => Vec::new(),
-            };
-            let stdin = asks_stdin && config.open_stdin.unwrap_or(false);
+            let tty = container.config.tty.unwrap_or(false);
+            let stdin = stdin && container.config.open_stdin.unwrap_or(false);
             let options = AttachOptions {
                 stdin,
                 stdout,
                 stderr,
             };
-            let id = container.id.to_string();
-            if !live {
-                return Ok((Talk::new(past, async { Err(Vec::new()) }), tty));
-            }
-            let process = daemon.attach(&id, options)?;
-            let removed = daemon.watch_exit(&id, WaitCondition::Removed)?;
-            let process = async move {
-                tokio::select! {
-                    process = process => process.map_err(|_| Vec::new()),
-                    _ = removed.exit() => Err(Vec::new()),
-                }
+            let talk = if live {
+                live_talk(daemon, container.id, options)?
+            } else {
+                silence()
             };
-            Ok((Talk::new(past, process), tty))
+            if !logs {
+                return Ok((talk, tty));
+            }
+            let query = LogQuery {
+                stdout,
+                stderr,
+                ..LogQuery::default()
+            };
+            let source = Source::open(daemon.log_path(container.id), query, None)?;
+            let past = source
+                .batches(Form::live(tty))
+                .map_err(std::io::Error::other);
+            Ok((talk.after(past), tty))
         })
         .await?;
-    let multiplexed = !tty && version >= TELLS_MULTIPLEXED;
-    Ok(takeover.splice(&api, if multiplexed { MULTIPLEXED } else { RAW }, talk))
+    Ok(takeover.splice(&api, content_type(tty, version), talk))
+}
+
+/// The type of live output, which versions before 1.42 do not tell apart.
+pub(super) fn content_type(tty: bool, version: ApiVersion) -> &'static str {
+    Form::live(tty || version < TELLS_MULTIPLEXED).content_type()
+}
+
+fn live_talk(daemon: &Arc<Daemon>, id: ContainerId, options: AttachOptions) -> Result<Talk> {
+    let reference = id.to_string();
+    let attachment = daemon.attach(&reference, options)?;
+    let removed = daemon.watch_exit(&reference, WaitCondition::Removed)?;
+    Ok(Talk::with(async move {
+        tokio::select! {
+            process = attachment => process.map_err(|_| Vec::new()),
+            _ = removed.exit() => Err(Vec::new()),
+        }
+    }))
+}
+
+/// The talk of a client that wants to hear the past alone.
+fn silence() -> Talk {
+    Talk::with(async { Err(Vec::new()) })
 }
 
 pub(super) async fn resize(

@@ -6,14 +6,12 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bollard_stubs::models::{ExecConfig, ExecInspectResponse, ExecStartConfig, ProcessConfig};
-use rnet_runtime_glue::log::Stream as Output;
 use serde_json::json;
 
-use super::attach::{TELLS_MULTIPLEXED, size};
+use super::attach::{content_type, size};
 use crate::api::body::Json;
-use crate::api::error::Failure;
 use crate::api::hijack::{Takeover, Talk};
-use crate::api::logs::{MULTIPLEXED, RAW, frame};
+use crate::api::output::Form;
 use crate::api::query::Params;
 use crate::api::version::ApiVersion;
 use crate::api::{Answer, Api};
@@ -48,26 +46,12 @@ pub(super) async fn start(
     let tty = exec.config.tty.unwrap_or(false);
     let process = {
         let api = api.clone();
-        // after the answer's headers: some clients lose what comes along with them
-        async move {
-            api.run(start)
-                .await
-                .map_err(|failure| complaint(&failure, tty))
-        }
+        // after the answer's headers: some clients lose what comes along with them; and why there is no process is
+        // told where clients look for it, among its output (moby, exec_routes.go)
+        let complaint = move |failure| Form::live(tty).message(&format!("{failure}\r\n"));
+        async move { api.run(start).await.map_err(complaint) }
     };
-    let multiplexed = !tty && version >= TELLS_MULTIPLEXED;
-    let content_type = if multiplexed { MULTIPLEXED } else { RAW };
-    Ok(takeover.splice(&api, content_type, Talk::new(Vec::new(), process)))
-}
-
-/// Why there is no process, where clients look for it: among its output (moby, exec_routes.go).
-fn complaint(failure: &Failure, tty: bool) -> Vec<u8> {
-    let text = format!("{failure}\r\n");
-    if tty {
-        text.into_bytes()
-    } else {
-        frame(Output::Stderr, &text)
-    }
+    Ok(takeover.splice(&api, content_type(tty, version), Talk::with(process)))
 }
 
 pub(super) async fn resize(
