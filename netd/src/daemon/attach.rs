@@ -9,12 +9,13 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use rnet_drivers::Driver;
 use rnet_ipam::{LeaseRequest, lease};
 use rnet_model::{
-    Endpoint, EndpointId, EndpointSettings, HostFacts, IfName, InvalidIfName, MacAddress, Network,
-    NetworkId, Object, Phase, Resource, Sandbox, SandboxId,
+    Cidr, Endpoint, EndpointId, EndpointSettings, HostFacts, IfName, InvalidIfName, MacAddress,
+    Network, NetworkId, Object, Phase, Resource, Sandbox, SandboxId,
 };
 
 use super::network::{find_driver, refused_by};
@@ -207,6 +208,7 @@ fn endpoint<'a>(
         ipv4: settings.ipv4_address,
         ipv6: settings.ipv6_address,
     };
+    let addresses = lease(network, &wanted, state.taken(network.id))?;
     let mut endpoint = Endpoint {
         id: EndpointId::from_bytes(random_bytes()),
         network: network.id,
@@ -215,8 +217,8 @@ fn endpoint<'a>(
         ifname: ifname(driver, network, &settings, present)?,
         mac: settings
             .mac_address
-            .unwrap_or_else(|| MacAddress::local(random_bytes())),
-        addresses: lease(network, &wanted, state.taken(network.id))?,
+            .unwrap_or_else(|| hardware_address(network.id, &addresses)),
+        addresses,
         names: request.names.clone(),
         settings,
         resources: Vec::new(),
@@ -225,6 +227,21 @@ fn endpoint<'a>(
         .endpoint_resources(network, &endpoint, facts)
         .map_err(refused_by(driver, network))?;
     Ok(endpoint)
+}
+
+/// The same for whoever is given an address next, so that neighbours who still know it are right.
+fn hardware_address(network: NetworkId, addresses: &[Cidr]) -> MacAddress {
+    let [first, second, ..] = network.bytes();
+    let mut bytes = [first, second, 0, 0, 0, 0];
+    let address = match addresses.first().map(|cidr| cidr.ip()) {
+        Some(IpAddr::V4(address)) => address.octets().to_vec(),
+        Some(IpAddr::V6(address)) => address.octets().to_vec(),
+        None => random_bytes::<4>().to_vec(),
+    };
+    for (index, byte) in address.into_iter().enumerate() {
+        bytes[2 + index % 4] ^= byte;
+    }
+    MacAddress::local(bytes)
 }
 
 /// The name asked for, or the network's prefix with the lowest number that no interface of the sandbox has.
