@@ -12,7 +12,7 @@ fn main() -> Result<()> {
         "keeper" => world::keeper(&arguments.next().context("which control group?")?),
         "host" => world::host(),
         "outside" => world::outside(),
-        "name-server" => world::name_server::serve(),
+        "name-server" => world::name_server::serve(&arguments.next().context("which address?")?),
         role => bail!("a lab has no role {role}"),
     }
 }

@@ -28,7 +28,9 @@ impl Lab {
             ("table of the packet filter:", "nft list tables"),
         ] {
             let told = self.host(line)?;
-            lines.extend(told.lines().map(|it| format!("{kind} {}", it.trim())));
+            // the kernel makes link-local addresses up when it likes
+            let told = told.lines().filter(|it| !it.contains("fe80:"));
+            lines.extend(told.map(|it| format!("{kind} {}", it.trim())));
         }
         lines.extend(self.mounts()?.into_iter().map(|it| format!("mount {it}")));
         lines.extend(

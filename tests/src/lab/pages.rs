@@ -36,7 +36,7 @@ impl Lab {
 
     /// Serves names on the machine outside, which the lab host's resolv.conf has as its name server.
     pub fn serve_names(&self) -> Result<()> {
-        self.serve_outside("rnet-lab name-server")?;
+        self.serve_outside(&format!("rnet-lab name-server {OUTSIDE}"))?;
         eventually(|| self.host("busybox nslookup -type=a any.example")).map(drop)
     }
 }

@@ -134,7 +134,7 @@ impl Ran {
         } = self;
         ensure!(
             code == expected,
-            "$ {line}\n{stdout}{stderr}\nended with exit code {code}, not {expected}"
+            "$ {line}\n{stdout}\n{stderr}\nended with exit code {code}, not {expected}"
         );
         Ok(stderr)
     }

@@ -76,6 +76,9 @@ pub fn host() -> Result<()> {
         ),
     )?;
     plug_in(&[], [HOST, HOST_V6], [OUTSIDE, OUTSIDE_V6])?;
+    // as on a host where nobody loaded br_netfilter
+    let _ = std::fs::write("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
+    let _ = std::fs::write("/proc/sys/net/bridge/bridge-nf-call-ip6tables", "0");
     // the way back leads to the lab host, so that packets that were not translated are answered as well
     let there = format!("--net=/proc/{}/ns/net", outside.id());
     plug_in(&["nsenter", &there], [OUTSIDE, OUTSIDE_V6], [HOST, HOST_V6])?;

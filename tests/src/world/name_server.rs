@@ -1,10 +1,8 @@
-//! The name server of the machine outside: it knows one address, and says it for every name.
+//! A name server that knows one address, and says it for every name.
 
 use std::net::UdpSocket;
 
 use anyhow::{Context, Result};
-
-use super::OUTSIDE;
 
 /// What every name stands for.
 pub const EVERYWHERE: [u8; 4] = [203, 0, 113, 7];
@@ -12,9 +10,9 @@ pub const EVERYWHERE: [u8; 4] = [203, 0, 113, 7];
 /// The length of a message's header: RFC 1035, section 4.1.1.
 const HEADER: usize = 12;
 
-/// Answers queries by UDP until it is killed.
-pub fn serve() -> Result<()> {
-    let socket = UdpSocket::bind((OUTSIDE, 53)).context("cannot listen on port 53")?;
+/// Answers queries by UDP on port 53 of an address until it is killed.
+pub fn serve(address: &str) -> Result<()> {
+    let socket = UdpSocket::bind((address, 53)).context("cannot listen on port 53")?;
     let mut query = [0; 512];
     loop {
         let (length, asker) = socket

@@ -1,6 +1,7 @@
 //! Names, as programs in containers ask for them.
 
 use anyhow::Result;
+use rnet_tests::eventually;
 
 use crate::{address, idle, on_lab, reaches};
 
@@ -44,7 +45,6 @@ fn an_address_has_a_name() -> Result<()> {
 #[test]
 fn names_of_the_world_are_asked_for_outside() -> Result<()> {
     on_lab(|lab| {
-        lab.serve_names()?;
         lab.host("rnet network create mynet")?;
         for flags in ["--network mynet", "", "--network host"] {
             idle(lab, "c1", flags)?;
@@ -60,13 +60,22 @@ fn names_of_the_world_are_asked_for_outside() -> Result<()> {
 fn a_container_may_be_a_name_server_itself() -> Result<()> {
     on_lab(|lab| {
         lab.host("rnet network create mynet")?;
+        idle(lab, "own", "--network mynet")?;
         idle(lab, "other", "--network mynet")?;
-        lab.host(
-            "rnet run -d --name own --network mynet busybox nc -u -l -p 53 -s 0.0.0.0 -e cat",
-        )?;
-        assert!(reaches(lab, "own", "other")?, "its resolver is disturbed");
-        let heard = lab.host("rnet exec other sh -c 'echo hello | nc -u -w 1 own 53'")?;
-        assert_eq!(heard, "hello");
-        Ok(())
+        let sandbox = lab.host("rnet inspect -f '{{.NetworkSettings.SandboxKey}}' own")?;
+        lab.host(&format!(
+            "nsenter --net={sandbox} rnet-lab name-server 0.0.0.0 >/dev/null 2>&1 &"
+        ))?;
+        let ask = format!(
+            "rnet exec other nslookup -type=a www.example {}",
+            address(lab, "own", "mynet")?
+        );
+        assert!(eventually(|| lab.host(&ask))?.contains("203.0.113.7"));
+        assert!(
+            reaches(lab, "own", "other")?,
+            "its own resolver is disturbed"
+        );
+        lab.host("kill $(pgrep -f 'name-server 0.0.0[.]0')")
+            .map(drop)
     })
 }

@@ -7,12 +7,12 @@ use crate::{address, idle, on_lab, page, reaches, serve};
 #[test]
 fn networks_are_apart_in_both_directions() -> Result<()> {
     on_lab(|lab| {
-        for (network, container) in [("red", "r"), ("blue", "b")] {
+        for (network, container) in [("red", "one"), ("blue", "two")] {
             lab.host(&format!("rnet network create {network}"))?;
             idle(lab, container, &format!("--network {network}"))?;
         }
-        idle(lab, "d", "")?;
-        let of = [("r", "red"), ("b", "blue"), ("d", "bridge")];
+        idle(lab, "three", "")?;
+        let of = [("one", "red"), ("two", "blue"), ("three", "bridge")];
         for (one, _) in of {
             for (other, network) in of {
                 let reached = reaches(lab, one, &address(lab, other, network)?)?;
@@ -80,15 +80,18 @@ fn a_container_sees_only_its_own_machine() -> Result<()> {
 #[test]
 fn host_and_none_are_what_they_say() -> Result<()> {
     on_lab(|lab| {
-        idle(lab, "h", "--network host")?;
+        idle(lab, "hosted", "--network host")?;
         assert_eq!(
-            lab.host("rnet exec h readlink /proc/self/ns/net")?,
+            lab.host("rnet exec hosted readlink /proc/self/ns/net")?,
             lab.host("readlink /proc/self/ns/net")?
         );
-        assert!(lab.host("rnet exec h ip address")?.contains("192.0.2.1/24"));
-        idle(lab, "n", "--network none")?;
-        assert_eq!(lab.host("rnet exec n ls /sys/class/net")?, "lo");
-        assert!(!reaches(lab, "n", "192.0.2.2")?);
+        assert!(
+            lab.host("rnet exec hosted ip address")?
+                .contains("192.0.2.1/24")
+        );
+        idle(lab, "alone", "--network none")?;
+        assert_eq!(lab.host("rnet exec alone ls /sys/class/net")?, "lo");
+        assert!(!reaches(lab, "alone", "192.0.2.2")?);
         Ok(())
     })
 }

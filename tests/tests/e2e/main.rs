@@ -22,6 +22,8 @@ fn the_story_that_the_demo_tells_is_true() -> Result<()> {
 /// Runs a story on a lab of its own with `netd` and the image `busybox`; in the end nothing may be left of it.
 fn on_lab(story: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
     let mut lab = Lab::start()?;
+    lab.serve_whoami()?;
+    lab.serve_names()?;
     let idle = lab.contents()?;
     story(&mut lab).with_context(|| format!("netd's log:\n{}", lab.log()))?;
     lab.clear()?;
@@ -61,8 +63,8 @@ fn reaches(lab: &Lab, container: &str, target: &str) -> Result<bool> {
 /// What a web server answers to a machine of the lab: the host, the one outside, or a container.
 fn page(lab: &Lab, machine: &str, url: &str) -> Result<String> {
     match machine {
-        "host" => lab.host(&format!("busybox wget -T 1 -qO- {url}")),
-        "outside" => lab.outside(&format!("busybox wget -T 1 -qO- {url}")),
-        container => lab.host(&format!("rnet exec {container} wget -T 1 -qO- {url}")),
+        "host" => lab.host(&format!("timeout 2 busybox wget -qO- {url}")),
+        "outside" => lab.outside(&format!("timeout 2 busybox wget -qO- {url}")),
+        container => lab.host(&format!("rnet exec {container} timeout 2 wget -qO- {url}")),
     }
 }

@@ -34,9 +34,9 @@ fn two_daemons_in_two_network_namespaces_do_not_know_of_each_other() -> Result<(
         assert_ne!(pid("rnet")?, pid(two)?);
         lab.host(&format!("{two} rm -f same && {two} network rm same"))?;
         lab.host("rnet exec same ping -c 1 192.0.2.2")?;
-        lab.host("kill $(pgrep -f 'state-dir /var/lib/two')")?;
+        lab.host("kill $(pgrep -f 'state-dir /var/lib/tw[o]')")?;
         eventually(|| {
-            lab.try_host("pgrep -f 'state-dir /var/lib/two'")?
+            lab.try_host("pgrep -f 'state-dir /var/lib/tw[o]'")?
                 .failure(1)
         })?;
         lab.host("ip netns del second; umount /run/netns; rm -rf /run/two* /var/lib/two")?;
@@ -65,11 +65,11 @@ fn a_second_daemon_on_the_same_socket_is_refused() -> Result<()> {
 fn without_root_it_says_what_is_missing() -> Result<()> {
     let lab = Lab::start()?;
     let error = lab
-        .try_host("setpriv --reuid 65534 --clear-groups netd")?
+        .try_host("setpriv --reuid 65534 --regid 65534 --clear-groups netd")?
         .failure(1)?;
     assert!(error.contains("needs root"), "{error}");
     let error = lab
-        .try_host("setpriv --reuid 65534 --clear-groups rnet ps")?
+        .try_host("setpriv --reuid 65534 --regid 65534 --clear-groups rnet ps")?
         .failure(1)?;
     assert!(error.contains("ermission denied"), "{error}");
     Ok(())

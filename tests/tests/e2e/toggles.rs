@@ -10,7 +10,6 @@ const OPTION: &str = "com.docker.network.bridge";
 #[test]
 fn without_inter_container_communication_there_is_only_the_way_out() -> Result<()> {
     on_lab(|lab| {
-        lab.serve_whoami()?;
         lab.host(&format!(
             "rnet network create --opt {OPTION}.enable_icc=false quiet"
         ))?;
@@ -27,7 +26,6 @@ fn without_inter_container_communication_there_is_only_the_way_out() -> Result<(
 #[test]
 fn without_masquerade_the_outside_sees_the_container() -> Result<()> {
     on_lab(|lab| {
-        lab.serve_whoami()?;
         lab.host(&format!(
             "rnet network create --opt {OPTION}.enable_ip_masquerade=false plain"
         ))?;
