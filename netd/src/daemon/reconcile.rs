@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rnet_kernel::Owned;
-use rnet_model::{EndpointId, Phase, Resource, SandboxId};
+use rnet_model::{EndpointId, Object, Phase, Resource, Sandbox, SandboxId};
 
 use super::Daemon;
 use crate::error::{Result, chain};
+
+/// How many sandboxes are rebuilt at a time: each waits for the kernel more than it computes.
+const REBUILDERS: usize = 16;
 
 /// What a reconcile changed; all zero when it is done a second time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -81,30 +84,34 @@ impl Daemon {
             }
         }
         let sandboxes: Vec<_> = self.read(|state| state.sandboxes().cloned().collect());
-        for sandbox in sandboxes {
-            let (ids, endpoints): (Vec<_>, Vec<_>) = self.read(|state| {
-                let endpoints = state.endpoints_of(sandbox.id);
-                endpoints
-                    .map(|endpoint| (endpoint.id, endpoint.resources.clone()))
-                    .unzip()
-            });
-            let (routes, own): (Vec<_>, Vec<_>) = sandbox
-                .resources
-                .iter()
-                .cloned()
-                .partition(|it| sandbox.routes().any(|r| r == it));
-            let resources: Vec<_> = own
-                .into_iter()
-                .chain(endpoints.into_iter().flatten())
-                .chain(routes)
-                .collect();
-            let rebuilt = self.hands.kernel.ensure_all(&resources).map_err(Into::into);
-            if let Err(error) = rebuilt.and_then(|()| self.publish_names(sandbox.id, &ids)) {
-                let id = sandbox.id.short();
-                tracing::error!(sandbox = id, "not rebuilt: {}", chain(&error));
+        std::thread::scope(|scope| {
+            for share in sandboxes.chunks(sandboxes.len().div_ceil(REBUILDERS).max(1)) {
+                scope.spawn(|| share.iter().for_each(|sandbox| self.rebuild_sandbox(sandbox)));
             }
-            self.hold_ports_again(sandbox.id, sandbox.ports);
+        });
+    }
+
+    fn rebuild_sandbox(&self, sandbox: &Sandbox) {
+        let (ids, endpoints): (Vec<_>, Vec<_>) = self.read(|state| {
+            let endpoints = state.endpoints_of(sandbox.id);
+            endpoints
+                .map(|endpoint| (endpoint.id, endpoint.resources.clone()))
+                .unzip()
+        });
+        let is_route = |it: &Resource| matches!(it.object, Object::Route { .. });
+        let (routes, own): (Vec<_>, Vec<_>) =
+            sandbox.resources.iter().cloned().partition(is_route);
+        let resources: Vec<_> = own
+            .into_iter()
+            .chain(endpoints.into_iter().flatten())
+            .chain(routes)
+            .collect();
+        let rebuilt = self.hands.kernel.ensure_all(&resources).map_err(Into::into);
+        if let Err(error) = rebuilt.and_then(|()| self.publish_names(sandbox.id, &ids)) {
+            let id = sandbox.id.short();
+            tracing::error!(sandbox = id, "not rebuilt: {}", chain(&error));
         }
+        self.hold_ports_again(sandbox.id, sandbox.ports.clone());
     }
 
     /// Removes marked kernel objects that nobody recorded.
