@@ -10,6 +10,7 @@ use clap::Parser;
 use netd::config::{Config, Flags};
 use netd::daemon::{Daemon, Hands, Settings};
 use netd::{api, store};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rnet_kernel::{Netlink, Nftables};
 use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Handle};
@@ -22,6 +23,7 @@ fn main() -> Result<()> {
     if !nix::unistd::geteuid().is_root() {
         bail!("netd needs root, to make network namespaces, links and rules: run it as root");
     }
+    allow_many_files();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -112,6 +114,14 @@ fn listen(socket: &Path, tasks: &Handle) -> Result<UnixListener> {
     std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o660))
         .with_context(|| format!("cannot set the rights of {}", socket.display()))?;
     Ok(listener)
+}
+
+/// Each sandbox with names takes two sockets, and each published port one more.
+fn allow_many_files() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // a refusal leaves the limit that was
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 fn log() {
