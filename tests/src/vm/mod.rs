@@ -2,8 +2,8 @@
 
 mod debian;
 mod image;
+mod inside;
 mod kernel;
-mod within;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -16,11 +16,11 @@ use anyhow::{Context, Result, bail, ensure};
 
 use debian::Debian;
 use image::Image;
+pub use inside::in_vm;
 use kernel::Kernel;
-pub use within::in_vm;
 
 /// How long a machine may run: everything in it is emulated, some six times slower than it would be.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(600);
 
 /// The programs of rnet, that every machine has.
 const RNET: [&str; 4] = ["netd", "rnet", "rnet-shim", "rnet-lab"];
@@ -44,7 +44,7 @@ impl Vm {
     ///
     /// It has the given programs and those of rnet, at the paths they have here, and what tests run on any host. The
     /// first call fetches QEMU, where it is not installed, and a kernel from the Debian archive into `target/vm`.
-    /// Fails if the job does not end in five minutes; the error has the machine's console in it.
+    /// Fails if the job does not end in ten minutes; the error has the machine's console in it.
     pub fn boot(job: &str, programs: &[&Path]) -> Result<Output> {
         let build = build_directory()?;
         let cache = build
