@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use bollard_stubs::models::{PortBinding, PortMap};
-use rnet_kernel::{Host, PortReservation};
+use rnet_kernel::PortReservation;
 use rnet_model::{Protocol, PublishedPort, SandboxId};
 
 use super::Daemon;
@@ -191,18 +191,34 @@ impl Daemon {
         };
         let mut refusal = None;
         for candidate in candidates {
-            match reserve(&*self.hands.host, request.protocol, &addresses, candidate) {
+            match self.hold_port(request.protocol, &addresses, candidate) {
                 Ok(reserved) => return Ok(reserved),
-                Err((address, error)) => refusal = Some((address, error)),
+                Err(error) => refusal = Some(error),
             }
         }
-        let Some((address, error)) = refusal else {
-            return Ok((0, Vec::new()));
-        };
-        if self.is_published(request.protocol, address) {
-            return Err(Error::PortAllocated(address));
+        refusal.map_or(Ok((0, Vec::new())), Err)
+    }
+
+    /// The same port at each address; port 0 is the kernel's choice at the first of them.
+    fn hold_port(
+        &self,
+        protocol: Protocol,
+        addresses: &[IpAddr],
+        mut port: u16,
+    ) -> Result<(u16, Vec<PortReservation>)> {
+        let mut held = Vec::with_capacity(addresses.len());
+        for ip in addresses {
+            let address = SocketAddr::new(*ip, port);
+            let reservation = self.hands.host.reserve_port(protocol, address);
+            let reservation =
+                reservation.map_err(|error| match self.is_published(protocol, address) {
+                    true => Error::PortAllocated(address),
+                    false => error.into(),
+                })?;
+            port = reservation.port;
+            held.push(reservation);
         }
-        Err(error.into())
+        Ok((port, held))
     }
 
     /// Whether a sandbox publishes a port that collides with this one.
@@ -222,24 +238,6 @@ impl Daemon {
                 .any(collides)
         })
     }
-}
-
-fn reserve(
-    host: &dyn Host,
-    protocol: Protocol,
-    addresses: &[IpAddr],
-    mut port: u16,
-) -> Result<(u16, Vec<PortReservation>), (SocketAddr, rnet_kernel::KernelError)> {
-    let mut held = Vec::with_capacity(addresses.len());
-    for ip in addresses {
-        let address = SocketAddr::new(*ip, port);
-        let reservation = host
-            .reserve_port(protocol, address)
-            .map_err(|error| (address, error))?;
-        port = reservation.port;
-        held.push(reservation);
-    }
-    Ok((port, held))
 }
 
 #[cfg(test)]

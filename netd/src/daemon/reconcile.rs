@@ -86,7 +86,11 @@ impl Daemon {
         let sandboxes: Vec<_> = self.read(|state| state.sandboxes().cloned().collect());
         std::thread::scope(|scope| {
             for share in sandboxes.chunks(sandboxes.len().div_ceil(REBUILDERS).max(1)) {
-                scope.spawn(|| share.iter().for_each(|sandbox| self.rebuild_sandbox(sandbox)));
+                scope.spawn(|| {
+                    share
+                        .iter()
+                        .for_each(|sandbox| self.rebuild_sandbox(sandbox))
+                });
             }
         });
     }
@@ -99,8 +103,7 @@ impl Daemon {
                 .unzip()
         });
         let is_route = |it: &Resource| matches!(it.object, Object::Route { .. });
-        let (routes, own): (Vec<_>, Vec<_>) =
-            sandbox.resources.iter().cloned().partition(is_route);
+        let (routes, own): (Vec<_>, Vec<_>) = sandbox.resources.iter().cloned().partition(is_route);
         let resources: Vec<_> = own
             .into_iter()
             .chain(endpoints.into_iter().flatten())

@@ -50,7 +50,11 @@ pub(crate) struct Machine {
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { kernel: FakeKernel::new(), state: Mutex::default(), fuse: Fuse::default() }
+        Self {
+            kernel: FakeKernel::new(),
+            state: Mutex::default(),
+            fuse: Fuse::default(),
+        }
     }
 }
 
@@ -80,7 +84,6 @@ impl Machine {
         )
         .unwrap()
     }
-
 }
 
 impl Kernel for Machine {
@@ -181,5 +184,7 @@ impl Store for Machine {
 
 /// What a dead daemon's call would say, if anyone heard it.
 fn dead() -> KernelError {
-    KernelError::NoSandbox { sandbox: SandboxId::from_bytes([0; 32]) }
+    KernelError::NoSandbox {
+        sandbox: SandboxId::from_bytes([0; 32]),
+    }
 }

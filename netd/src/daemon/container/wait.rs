@@ -1,19 +1,18 @@
 //! Waiting for a container to end, and what happens when it does.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rnet_model::ContainerId;
 use rnet_runtime_glue::{ContainerState, RuntimeError};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::broadcast;
 
 use crate::container::{Container, Run};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result, chain};
 use crate::event::Event;
+use crate::fd::watched;
 
 /// What a client waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -118,8 +117,10 @@ impl Daemon {
         let monitor = self.runtime.exit_fd(&id)?;
         let daemon = Arc::clone(self);
         self.tasks.spawn(async move {
-            if let Err(error) = ended_fd(monitor).await {
-                tracing::error!(container = id.short(), "not watched: {error}");
+            // a pidfd is readable once its process has ended
+            match watched(monitor, Interest::READABLE) {
+                Ok(monitor) => drop(monitor.readable().await),
+                Err(error) => tracing::error!(container = id.short(), "not watched: {error}"),
             }
             let finished = tokio::task::spawn_blocking(move || daemon.finish(id)).await;
             if let Ok(Err(error)) = finished {
@@ -182,18 +183,6 @@ impl Daemon {
             );
         }
     }
-}
-
-/// Waits until a pidfd's process has ended.
-#[expect(
-    deprecated,
-    reason = "its unsafe successor asks for what an OwnedFd gives: it stays open"
-)]
-async fn ended_fd(process: OwnedFd) -> std::io::Result<()> {
-    AsyncFd::with_interest(process, Interest::READABLE)?
-        .readable()
-        .await
-        .map(drop)
 }
 
 /// What a record says of a run that ended this way.
