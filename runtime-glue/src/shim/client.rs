@@ -19,7 +19,8 @@ pub(super) struct Client {
     backlog: Vec<u8>,
     /// Whether it may send more.
     sends: bool,
-    gone: bool,
+    /// Whether it still takes output.
+    hears: bool,
 }
 
 /// What came of reading from a client.
@@ -38,7 +39,7 @@ impl Client {
             options,
             backlog: Vec::new(),
             sends: true,
-            gone: false,
+            hears: true,
         }
     }
 
@@ -48,7 +49,7 @@ impl Client {
             Stream::Stdout => self.options.stdout,
             Stream::Stderr => self.options.stderr,
         };
-        if wanted {
+        if wanted && self.hears {
             if framed {
                 self.backlog.extend_from_slice(&frame(stream, bytes.len()));
             }
@@ -60,12 +61,15 @@ impl Client {
     /// Sends what it is ready to take.
     pub(super) fn flush(&mut self) {
         let mut sent = 0;
-        while sent < self.backlog.len() && !self.gone {
+        while sent < self.backlog.len() {
             match self.socket.write(&self.backlog[sent..]) {
                 Ok(count) => sent += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.gone = true,
+                Err(_) => {
+                    self.hears = false;
+                    sent = self.backlog.len();
+                }
             }
         }
         self.backlog.drain(..sent);
@@ -78,7 +82,7 @@ impl Client {
     /// Takes what it sent.
     pub(super) fn take(&mut self, buffer: &mut [u8]) -> Sent {
         if !self.sends {
-            self.gone |= self.hung_up();
+            self.hears &= !hung_up(&self.socket);
             return Sent::Nothing;
         }
         match self.socket.read(buffer) {
@@ -91,7 +95,7 @@ impl Client {
                 Sent::Nothing
             }
             Err(_) => {
-                (self.sends, self.gone) = (false, true);
+                self.sends = false;
                 Sent::End
             }
         }
@@ -107,26 +111,24 @@ impl Client {
         self.backlog.len() > PATIENCE
     }
 
-    /// Whether it has all it was given.
+    /// Whether it has all it was given, or wants no more of it.
     pub(super) fn is_flushed(&self) -> bool {
-        self.backlog.is_empty() || self.gone
+        self.backlog.is_empty()
     }
 
-    /// Whether it is no longer there.
+    /// Whether it is no longer there: what it sent before it went has been taken.
     pub(super) fn is_gone(&self) -> bool {
-        self.gone
+        !self.sends && !self.hears
     }
 
-    /// What to wake up for; its end is always told.
-    pub(super) fn interest(&self, may_send: bool) -> PollFd<'_> {
+    /// What to wake up for; nothing while it has to wait itself, for its end would wake us again and again.
+    pub(super) fn interest(&self, may_send: bool) -> Option<PollFd<'_>> {
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, self.sends && may_send);
         events.set(PollFlags::OUT, !self.backlog.is_empty());
-        PollFd::new(&self.socket, events)
-    }
-
-    fn hung_up(&self) -> bool {
-        hung_up(&self.socket)
+        // without any event it is still told when the other side closes
+        let wanted = !events.is_empty() || !self.sends;
+        wanted.then(|| PollFd::new(&self.socket, events))
     }
 }
 

@@ -89,11 +89,8 @@ impl Stdio {
             .input
             .as_ref()
             .is_none_or(|input| input.pending.is_empty());
-        to.extend(
-            self.clients
-                .iter()
-                .map(|client| client.interest(room || !client.speaks())),
-        );
+        let clients = self.clients.iter();
+        to.extend(clients.filter_map(|client| client.interest(room || !client.speaks())));
         if let Some(input) = self.input.as_ref().filter(|_| !room) {
             to.push(PollFd::new(&input.descriptor, PollFlags::OUT));
         }
@@ -110,7 +107,13 @@ impl Stdio {
         if !self.is_held_up() {
             self.relay();
         }
-        self.clients.retain(|client| !client.is_gone());
+        self.let_go();
+        if let Some(input) = &mut self.input {
+            input.push();
+            if input.ended && input.pending.is_empty() {
+                self.input = None;
+            }
+        }
     }
 
     /// Takes what is left of the output of a process that has ended.
@@ -155,12 +158,6 @@ impl Stdio {
                 (Sent::Bytes(_) | Sent::End | Sent::Nothing, _) => {}
             }
         }
-        if let Some(input) = &mut self.input {
-            input.push();
-            if input.ended && input.pending.is_empty() {
-                self.input = None;
-            }
-        }
     }
 
     /// Moves a buffer full of each output to where it goes; false if there was none.
@@ -185,6 +182,21 @@ impl Stdio {
         moved
     }
 
+    /// Lets go of clients that are no longer there, and of those the process would have to wait for; what they had to
+    /// say ends with them.
+    fn let_go(&mut self) {
+        let held_up_by_none = matches!(self.keeping, Keeping::Log(_));
+        let goes = |client: &Client| client.is_gone() || (held_up_by_none && client.is_full());
+        let ended = self
+            .clients
+            .iter()
+            .any(|client| goes(client) && client.speaks());
+        self.clients.retain(|client| !goes(client));
+        if let Some(input) = self.input.as_mut().filter(|_| ended) {
+            input.ended |= input.once;
+        }
+    }
+
     fn deliver(&mut self, stream: Stream, bytes: &[u8]) {
         if let Keeping::Log(Some(log)) = &mut self.keeping
             && let Err(error) = log.write(stream, bytes)
@@ -193,9 +205,6 @@ impl Stdio {
         }
         for client in &mut self.clients {
             client.offer(stream, bytes, !self.tty);
-        }
-        if matches!(self.keeping, Keeping::Log(_)) {
-            self.clients.retain(|client| !client.is_full());
         }
     }
 }

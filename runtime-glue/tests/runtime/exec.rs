@@ -88,6 +88,26 @@ fn a_slow_reader_gets_every_byte_and_a_gone_one_stops_nothing() {
 }
 
 #[test]
+fn input_that_nobody_reads_yet_is_kept_after_the_client_went_and_keeps_nobody_busy() {
+    let lab = Lab::new();
+    let id = lab.running("sleep 100");
+    let script = "while ! test -e /tmp/go; do sleep 0.01; done; wc -c > /tmp/count";
+    let spec = ExecSpec {
+        process: process(&["sh", "-c", script]),
+        open_stdin: true,
+    };
+    let mut added = lab.runtime.exec(&id, &spec).map_err(chain).unwrap();
+    added.stream.write_all(&vec![b'x'; 200_000]).unwrap();
+    drop(added.stream);
+    let before = monitor_ticks(&lab);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(monitor_ticks(&lab) - before < 10, "the monitor spins");
+    assert_eq!(lab.exec(&id, &["touch", "/tmp/go"]).0, 0);
+    assert_eq!(added.exit.wait().unwrap(), 0);
+    assert_eq!(lab.exec(&id, &["cat", "/tmp/count"]).1, "200000\n");
+}
+
+#[test]
 fn a_terminal_is_one_stream_with_a_size() {
     let lab = Lab::new();
     let id = lab.running("sleep 100");
@@ -199,4 +219,29 @@ fn programs_end_with_the_container_and_none_are_added_after() {
         lab.runtime.state(&created).unwrap(),
         ContainerState::Created { .. }
     ));
+}
+
+/// The hundredths of a second that the monitor of the lab's only container has run.
+fn monitor_ticks(lab: &Lab) -> u64 {
+    let [id] = lab.runtime.list().unwrap()[..] else {
+        panic!("one container")
+    };
+    let state = lab
+        .directory
+        .path()
+        .join(format!("containers/{id}/state.json"));
+    let text = std::fs::read_to_string(state).unwrap();
+    let pid: String = text
+        .split("\"pid\":")
+        .nth(1)
+        .unwrap()
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.split(' ')
+        .skip(13)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum()
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use rnet_runtime_glue::spec::{Mount, MountSource, Network};
-use rnet_runtime_glue::{Capabilities, Spec, defaults};
+use rnet_runtime_glue::{Capabilities, RuntimeError, Spec, defaults};
 
 use crate::lab::{Lab, chain};
 
@@ -165,12 +165,22 @@ fn what_would_tell_about_the_host_is_hidden() {
 #[test]
 fn the_usual_devices_work_and_no_others_do() {
     let lab = Lab::new();
-    let (exit, output) = lab.ran(
+    let volume = lab.directory.path().join("volume");
+    fs::create_dir(&volume).unwrap();
+    let (exit, output) = lab.ran_with(
         "head -c 4 /dev/zero | wc -c; echo x > /dev/null; head -c 2 /dev/urandom | wc -c
-         for d in /dev /tmp /dev/shm /dev/pts /; do mknod $d/disk b 254 0 2>/dev/null && dd if=$d/disk of=/dev/null count=1 2>&1 | grep -v denied; done
+         for d in /dev /tmp /dev/shm /dev/pts /volume /; do mknod $d/disk b 254 0 2>/dev/null && dd if=$d/disk of=/dev/null count=1 2>&1 | grep -v denied; done
          mknod /dev/null2 c 1 3 && (echo y > /dev/null2) 2>&1
          ls /dev; readlink /dev/fd; readlink /dev/ptmx; echo out > /dev/stdout",
+        |spec| {
+            spec.mounts.push(Mount {
+                target: "/volume".to_owned(),
+                source: MountSource::Bind(volume.clone()),
+                readonly: false,
+            });
+        },
     );
+    assert!(volume.join("disk").exists(), "{output}");
     assert_eq!(exit.code, 0, "{output}");
     let expected = "4\n2\n/bin/sh: can't create /dev/null2: Permission denied\n";
     assert!(output.starts_with(expected), "{output}");
@@ -261,6 +271,17 @@ fn nothing_of_the_monitor_is_open_in_a_container() {
     let (code, output) = lab.exec(&id, &["ls", "/proc/self/fd"]);
     // 3 is the directory that ls reads
     assert_eq!((code, output.as_str()), (0, "0\n1\n2\n3\n"));
+    for n in 3..40 {
+        // the layer has no bash: one that runs is the host's, by way of a directory of the monitor (CVE-2024-21626)
+        let outside = format!("/proc/self/fd/{n}/../../../../../../bin/bash");
+        let process = crate::lab::process(&[&outside, "-c", "true"]);
+        let spec = rnet_runtime_glue::ExecSpec {
+            process,
+            open_stdin: false,
+        };
+        let ran = lab.runtime.exec(&id, &spec);
+        assert!(matches!(ran, Err(RuntimeError::Command { .. })), "{ran:?}");
+    }
     let mut escape = crate::lab::process(&["pwd"]);
     escape.cwd = "/proc/self/fd/3".to_owned();
     let spec = rnet_runtime_glue::ExecSpec {
