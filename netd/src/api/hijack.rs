@@ -39,6 +39,7 @@ pub(super) struct Takeover(Option<OnUpgrade>);
 pub(super) struct Talk {
     past: BoxStream<'static, io::Result<Bytes>>,
     process: BoxFuture<'static, Result<Process, Vec<u8>>>,
+    end: BoxFuture<'static, ()>,
 }
 
 impl Talk {
@@ -49,6 +50,15 @@ impl Talk {
         Self {
             past: stream::empty().boxed(),
             process: process.boxed(),
+            end: std::future::ready(()).boxed(),
+        }
+    }
+
+    /// The same talk, that is not over with the output but when `end` is, too.
+    pub(super) fn until(self, end: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self {
+            end: end.boxed(),
+            ..self
         }
     }
 
@@ -117,7 +127,8 @@ fn output(talk: Talk) -> impl Stream<Item = io::Result<Bytes>> + Send {
             Err(words) => stream::iter([Ok(Bytes::from(words))]).boxed(),
         }
     };
-    talk.past.chain(stream::once(live).flatten())
+    let end = stream::once(talk.end).flat_map(|()| stream::empty());
+    talk.past.chain(stream::once(live).flatten()).chain(end)
 }
 
 async fn both_ways(client: Upgraded, mut talk: Talk) -> io::Result<()> {
@@ -158,6 +169,7 @@ async fn both_ways(client: Upgraded, mut talk: Talk) -> io::Result<()> {
     tokio::select! {
         output = copy(&mut from_process, &mut to_client) => {
             output?;
+            talk.end.await;
             to_client.shutdown().await
         }
         gone = listening => gone,

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bollard_stubs::models::ExecConfig;
@@ -18,6 +19,7 @@ use rnet_model::ContainerId;
 use rnet_runtime_glue::spec::{ExecSpec, Process};
 use rnet_runtime_glue::{ExecStream, RuntimeError};
 use tokio::io::Interest;
+use tokio::sync::Notify;
 
 use super::container::environment;
 use super::streams::console_size;
@@ -63,17 +65,21 @@ pub enum Progress {
 
 /// The execs there are, by id.
 #[derive(Default)]
-pub(super) struct Execs(Mutex<HashMap<String, Exec>>);
+pub(super) struct Execs {
+    all: Mutex<HashMap<String, Exec>>,
+    changed: Notify,
+}
 
 impl Execs {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Exec>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, id: &str, progress: Progress) {
         if let Some(exec) = self.lock().get_mut(id) {
             exec.progress = progress;
         }
+        self.changed.notify_waiters();
     }
 }
 
@@ -171,6 +177,18 @@ impl Daemon {
                     .resize(&exec.container, Some(pid), rows, columns)?)
             }
             _ => Err(Error::Conflict(format!("exec {id} is not running"))),
+        }
+    }
+
+    /// Waits until the exit code of an exec that was started is known.
+    pub async fn exec_ended(&self, id: &str) {
+        loop {
+            let mut changed = pin!(self.execs.changed.notified());
+            changed.as_mut().enable();
+            match self.exec_inspect(id) {
+                Ok(exec) if matches!(exec.progress, Progress::Running { .. }) => changed.await,
+                _ => return,
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Rollback, disconnect and crash recovery over a fake machine: a failure at each call, a death at each call.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 mod machine;
 
 use std::collections::BTreeMap;

@@ -62,15 +62,6 @@ impl Image {
     /// Takes along the modules in use and the index by which the kernel finds them.
     pub(super) fn modules(&self, kernel: &Kernel) -> Result<()> {
         let modules = format!("lib/modules/{}", kernel.release);
-        let tree = kernel
-            .modules()
-            .ancestors()
-            .nth(3)
-            .context("modules outside of a tree")?;
-        run(Command::new("busybox")
-            .args(["depmod", "-b"])
-            .arg(tree)
-            .arg(&kernel.release))?;
         let dependencies = fs::read_to_string(kernel.modules().join("modules.dep"))?;
         let indices = ["modules.dep", "modules.alias", "modules.builtin"];
         for file in kernel

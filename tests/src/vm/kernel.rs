@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
+
+use super::run;
 
 /// The modules in use, by their paths' beginnings; those they depend on come along.
 const WANTED: &[&str] = &[
@@ -33,14 +36,21 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// The only kernel in a tree unpacked from its package.
+    /// The only kernel in a tree unpacked from its package; its modules are indexed, once.
     pub(super) fn within(tree: &Path) -> Result<Self> {
-        let releases = tree.join("lib/modules");
-        let entry = fs::read_dir(&releases)?
-            .next()
-            .context("a package without modules")??;
+        let roots = [tree.to_owned(), tree.join("usr")];
+        let root = roots.iter().find(|root| root.join("lib/modules").is_dir());
+        let root = root.context("a package without modules")?;
+        let entry = fs::read_dir(root.join("lib/modules"))?.next();
+        let entry = entry.context("a package without a kernel's modules")??;
         let release = entry.file_name().to_string_lossy().into_owned();
         let image = tree.join(format!("boot/vmlinuz-{release}"));
+        if !entry.path().join("modules.dep").exists() {
+            run(Command::new("busybox")
+                .args(["depmod", "-b"])
+                .arg(root)
+                .arg(&release))?;
+        }
         Ok(Self {
             image,
             release,

@@ -38,6 +38,10 @@ pub(super) async fn start(
     let takeover = Takeover::of(&mut request);
     let Json(config): Json<ExecStartConfig> = Json::read(request).await?;
     let exec = api.daemon.exec_check(&id)?;
+    let ended = {
+        let (daemon, id) = (Arc::clone(&api.daemon), id.clone());
+        async move { daemon.exec_ended(&id).await }
+    };
     let start = move |daemon: &Arc<Daemon>| daemon.exec_start(&id);
     if config.detach.unwrap_or(false) {
         api.run(start).await?;
@@ -51,7 +55,9 @@ pub(super) async fn start(
         let complaint = move |failure| Form::live(tty).message(&format!("{failure}\r\n"));
         async move { api.run(start).await.map_err(complaint) }
     };
-    Ok(takeover.splice(&api, content_type(tty, version), Talk::with(process)))
+    // who heard the end asks for the exit code at once
+    let talk = Talk::with(process).until(ended);
+    Ok(takeover.splice(&api, content_type(tty, version), talk))
 }
 
 pub(super) async fn resize(
