@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rnet_kernel::Owned;
-use rnet_model::{EndpointId, Object, Phase, Resource, Sandbox, SandboxId};
+use rnet_model::{Endpoint, EndpointId, Object, Phase, Resource, Sandbox, SandboxId};
 
 use super::Daemon;
 use crate::error::{Result, chain};
@@ -61,9 +61,17 @@ impl Daemon {
         })
     }
 
+    /// Endpoints on their way in or out, and those on networks that their container is not recorded to be on: a
+    /// connect was interrupted before it was recorded, or a disconnect after.
     fn unsettled_endpoints(&self) -> Vec<(SandboxId, EndpointId)> {
         self.read(|state| {
-            let unsettled = state.endpoints().filter(|it| it.phase != Phase::Attached);
+            let asked_for = |endpoint: &Endpoint| {
+                let sandbox = state.sandbox(endpoint.sandbox);
+                let container = sandbox.and_then(|sandbox| state.container(sandbox.container));
+                container.is_none_or(|it| it.networks.contains_key(&endpoint.network))
+            };
+            let settled = |it: &Endpoint| it.phase == Phase::Attached && asked_for(it);
+            let unsettled = state.endpoints().filter(|it| !settled(it));
             unsettled
                 .map(|endpoint| (endpoint.sandbox, endpoint.id))
                 .collect()

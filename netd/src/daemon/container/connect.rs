@@ -52,6 +52,7 @@ impl Daemon {
             if !container.networks.contains_key(&network.id) {
                 return Err(not_connected(&container.name, &network));
             }
+            self.record_networks(container.clone(), |networks| networks.remove(&network.id))?;
             if let Some(sandbox) = container.run.sandbox() {
                 let on_network = |endpoint: &&rnet_model::Endpoint| endpoint.network == network.id;
                 let endpoints: Vec<EndpointId> = self.read(|state| {
@@ -64,7 +65,7 @@ impl Daemon {
                 self.undo(sandbox, &endpoints, false);
                 self.write_network_files(&container)?;
             }
-            self.record_networks(container, |networks| networks.remove(&network.id))
+            Ok(())
         })
     }
 
