@@ -28,9 +28,12 @@ impl Lab {
             ("table of the packet filter:", "nft list tables"),
         ] {
             let told = self.host(line)?;
-            // the kernel makes link-local addresses up when it likes
-            let told = told.lines().filter(|it| !it.contains("fe80:"));
-            lines.extend(told.map(|it| format!("{kind} {}", it.trim())));
+            // the kernel makes link-local addresses up, and sees that a link has a peer, when it likes
+            let told = told
+                .lines()
+                .filter(|it| !it.contains("fe80:") && !it.contains("ff00::/8"));
+            let told = told.map(|it| it.trim().trim_end_matches(" linkdown"));
+            lines.extend(told.map(|it| format!("{kind} {it}")));
         }
         lines.extend(self.mounts()?.into_iter().map(|it| format!("mount {it}")));
         lines.extend(
