@@ -36,7 +36,7 @@ impl Lab {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = tempfile::tempdir().unwrap();
         let layer = directory.path().join("layer");
-        for below in ["bin", "etc", "tmp"] {
+        for below in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
             fs::create_dir_all(layer.join(below)).unwrap();
         }
         fs::copy("/bin/busybox", layer.join("bin/busybox")).expect("busybox-static is installed");
