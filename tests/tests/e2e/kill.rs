@@ -116,6 +116,23 @@ fn a_daemon_killed_while_everything_is_removed_finishes_it_the_next_time() -> Re
 }
 
 #[test]
+fn nothing_is_kept_of_an_image_that_stopped_coming() -> Result<()> {
+    on_lab(|lab| {
+        let before = lab.contents()?;
+        let half = "{ tar -c -C / usr/bin | head -c 3000000; sleep 3; } | rnet image import half -";
+        let begun = lab.begin(half)?;
+        eventually(|| lab.host("ls /var/lib/rnet/images/tmp/*/usr/bin"))?;
+        lab.restart_netd()?;
+        begun.wait_with_output()?;
+        lab.assert_nothing_left(&before)?;
+        // the client goes away, the daemon stays
+        let cut = lab.try_host(&format!("timeout 1 sh -c '{half}'"))?;
+        assert_eq!(cut.code, 124);
+        lab.assert_nothing_left(&before)
+    })
+}
+
+#[test]
 fn a_daemon_that_is_asked_to_end_lets_containers_live() -> Result<()> {
     on_lab(|lab| {
         lab.host("rnet network create front")?;

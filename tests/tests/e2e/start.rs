@@ -1,11 +1,14 @@
 //! Starting `netd`: beside another one, over damage, without rights.
 
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rnet_tests::{Lab, eventually};
 
-use crate::on_lab;
+use crate::{idle, on_lab};
 
 #[test]
 fn two_daemons_in_two_network_namespaces_do_not_know_of_each_other() -> Result<()> {
@@ -106,6 +109,47 @@ fn a_foreign_interface_of_our_name_is_reported_and_left_alone() -> Result<()> {
         .to_string();
     assert!(error.contains("rnet0"), "{error}");
     lab.host("ip -d link show rnet0 | grep veth").map(drop)
+}
+
+#[test]
+fn its_supervisor_is_told_when_it_serves_and_when_it_ends() -> Result<()> {
+    let lab = Lab::bare()?;
+    let path = lab.directory().join("notify");
+    let supervisor = UnixDatagram::bind(&path)?;
+    supervisor.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let hear = || {
+        let mut words = [0; 256];
+        let length = supervisor.recv(&mut words)?;
+        anyhow::Ok(String::from_utf8_lossy(&words[..length]).into_owned())
+    };
+    let group = lab.control_group();
+    let notify = format!("NOTIFY_SOCKET={}", path.display());
+    lab.host(&format!(
+        "{notify} netd --cgroup-parent {group} >/dev/null 2>&1 &"
+    ))?;
+    assert_eq!(hear()?.trim(), "READY=1");
+    lab.host("rnet version")?;
+    lab.host("kill $(pidof netd)")?;
+    assert_eq!(hear()?.trim(), "STOPPING=1");
+    Ok(())
+}
+
+#[test]
+fn requests_under_way_are_finished_before_it_ends() -> Result<()> {
+    on_lab(|lab| {
+        idle(lab, "stubborn", "")?;
+        let begun = lab.begin("rnet stop -t 2 stubborn")?;
+        sleep(Duration::from_millis(500));
+        lab.stop_netd()?;
+        assert!(
+            begun.wait_with_output()?.status.success(),
+            "the request was broken off"
+        );
+        lab.start_netd()?;
+        let state = lab.host("rnet inspect -f '{{.State.Status}}' stubborn")?;
+        assert_eq!(state, "exited");
+        Ok(())
+    })
 }
 
 #[test]
