@@ -114,15 +114,16 @@ impl Cgroup {
                     cgroup: self.path.clone(),
                 });
             }
-            let at_once = self.directories().any(|(hierarchy, directory)| {
-                hierarchy.version == Version::Two
-                    && fs::write(directory.join(v2::KILL), "1").is_ok()
-            });
-            if !at_once {
-                for pid in processes {
-                    // it may be gone already, which is as well
-                    let _ = rustix::process::kill_process(pid, Signal::KILL);
-                }
+            for (_, directory) in self
+                .directories()
+                .filter(|(h, _)| h.version == Version::Two)
+            {
+                // all at once, where the kernel can (5.14); what it leaves is killed one by one
+                let _ = fs::write(directory.join(v2::KILL), "1");
+            }
+            for pid in processes {
+                // it may be gone already, which is as well
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
             }
             thread::sleep(Duration::from_millis(1));
         }
