@@ -4,7 +4,7 @@ use std::env;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Vm;
+use super::boot;
 
 /// Set in the machine.
 const INSIDE: &str = "RNET_TESTS_INSIDE_VM";
@@ -21,7 +21,7 @@ pub fn in_vm(test: &str, body: impl FnOnce() -> Result<()>) -> Result<()> {
         "{INSIDE}=1 RUST_BACKTRACE=0 {} --exact {test} --nocapture",
         program.display()
     );
-    let output = Vm::boot(&again, &[&program])?;
+    let output = boot(&again, &[&program])?;
     ensure!(
         output.exit_code == 0,
         "in the virtual machine:\n{}",
