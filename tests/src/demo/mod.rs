@@ -6,6 +6,8 @@ mod outside;
 mod start;
 mod tools;
 
+use std::io::IsTerminal;
+
 use anyhow::{Result, ensure};
 
 use crate::lab::{Contents, Lab, Ran, busybox_archive, eventually};
@@ -24,7 +26,9 @@ pub fn tell() -> Result<()> {
     networks::toggles(&story)?;
     tools::look_around(&story)?;
     crash::netd_dies(&mut story)?;
-    crash::nothing_is_left(story)
+    crash::nothing_is_left(story)?;
+    println!("\nEverything was as it should be.");
+    Ok(())
 }
 
 /// The lab, and how it is told of.
@@ -53,7 +57,7 @@ impl Story {
     }
 
     fn chapter(&self, title: &str) {
-        println!("\n\x1b[1m── {title} ──\x1b[0m");
+        println!("\n{}", highlighted("1", &format!("── {title} ──")));
     }
 
     /// Runs a command line on the lab host that succeeds.
@@ -97,6 +101,14 @@ fn shown(prompt: &str, ran: Ran) -> Ran {
 /// Says what was seen, if it was.
 fn check(seen: bool, what: &str) -> Result<()> {
     ensure!(seen, "this should be so, and is not: {what}");
-    println!("\x1b[32m  ✓ {what}\x1b[0m");
+    println!("{}", highlighted("32", &format!("  ✓ {what}")));
     Ok(())
+}
+
+/// A line in a colour or weight (ECMA-48, SGR), where somebody looks at it.
+fn highlighted(style: &str, line: &str) -> String {
+    match std::io::stdout().is_terminal() {
+        true => format!("\x1b[{style}m{line}\x1b[0m"),
+        false => line.to_owned(),
+    }
 }
