@@ -30,6 +30,8 @@ use rnet_model::{
 const PRESENT: [usize; 4] = [1, 100, 500, 1000];
 /// Attaches measured for each line.
 const REPETITIONS: usize = 100;
+/// How long the kernel goes on deleting what was removed, under the lock that every attach needs.
+const SETTLING: Duration = Duration::from_millis(40);
 /// Where the floor's own addresses begin, far above those the daemon leases.
 const FLOOR: u32 = u32::from_be_bytes([172, 25, 200, 0]);
 
@@ -207,10 +209,12 @@ impl Bench {
         let (mut floor, mut rnet) = (Vec::new(), Vec::new());
         for repetition in 0..REPETITIONS {
             floor.push(self.floor(repetition as u32, ports)?);
+            std::thread::sleep(SETTLING);
             let begun = Instant::now();
             let sandbox = self.attach(present + 10_000, ports)?;
             rnet.push(begun.elapsed());
             self.daemon.delete_sandbox(sandbox);
+            std::thread::sleep(SETTLING);
         }
         floor.sort();
         rnet.sort();
