@@ -28,17 +28,21 @@ pub trait Driver: Send + Sync {
     /// What the host needs once, whatever the number of endpoints. Validates everything asked of the network.
     fn network_resources(
         &self,
-        network: &Network,
-        facts: &HostFacts,
-    ) -> Result<Vec<Resource>, DriverError>;
+        _network: &Network,
+        _facts: &HostFacts,
+    ) -> Result<Vec<Resource>, DriverError> {
+        Ok(Vec::new())
+    }
 
     /// What attaches one endpoint, default routes left out: those are the sandbox's, chosen among its endpoints.
     fn endpoint_resources(
         &self,
-        network: &Network,
-        endpoint: &Endpoint,
-        facts: &HostFacts,
-    ) -> Result<Vec<Resource>, DriverError>;
+        _network: &Network,
+        _endpoint: &Endpoint,
+        _facts: &HostFacts,
+    ) -> Result<Vec<Resource>, DriverError> {
+        Ok(Vec::new())
+    }
 
     /// What interface names inside a sandbox begin with; a number follows.
     fn interface_prefix(&self, _network: &Network) -> Result<String, DriverError> {

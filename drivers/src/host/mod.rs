@@ -1,8 +1,6 @@
 //! The host driver: containers that share the host's own network.
 
-use rnet_model::{Endpoint, HostFacts, Network, Resource};
-
-use crate::{Driver, DriverError};
+use crate::Driver;
 
 /// Answers for the network that is the host itself.
 pub(crate) struct Host;
@@ -14,22 +12,5 @@ impl Driver for Host {
 
     fn is_singleton(&self) -> bool {
         true
-    }
-
-    fn network_resources(
-        &self,
-        _network: &Network,
-        _facts: &HostFacts,
-    ) -> Result<Vec<Resource>, DriverError> {
-        Ok(Vec::new())
-    }
-
-    fn endpoint_resources(
-        &self,
-        _network: &Network,
-        _endpoint: &Endpoint,
-        _facts: &HostFacts,
-    ) -> Result<Vec<Resource>, DriverError> {
-        Ok(Vec::new())
     }
 }
