@@ -52,7 +52,8 @@ impl Cgroup {
     pub(crate) fn create(&self, limits: &Limits) -> Result<(), RuntimeError> {
         for hierarchy in &self.hierarchies {
             let directory = hierarchy.mount.join(&self.path);
-            patiently(ErrorKind::NotFound, || hierarchy.create(&self.path))
+            // another container's end may take the parent away between its making and the group's
+            patiently(is_gone, || hierarchy.create(&self.path))
                 .map_err(RuntimeError::file("create the control group", directory))?;
         }
         Controller::ALL
@@ -134,7 +135,7 @@ impl Cgroup {
         let mut result = Ok(());
         for (hierarchy, directory) in self.directories() {
             // a process that has ended still counts for a moment
-            let removed = patiently(ErrorKind::ResourceBusy, || remove_tree(&directory));
+            let removed = patiently(is_busy, || remove_tree(&directory));
             result = result
                 .and(removed.map_err(RuntimeError::file("remove the control group", &directory)));
             for parent in directory
@@ -184,10 +185,22 @@ pub(crate) fn check(path: &str) -> Result<(), RuntimeError> {
     Ok(())
 }
 
-fn patiently(passing: ErrorKind, mut attempt: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+/// A directory is not there, or is on its way out (kernel/cgroup/cgroup.c, `cgroup_kn_lock_live`: ENODEV).
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
+}
+
+fn is_busy(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::ResourceBusy
+}
+
+fn patiently(
+    passing: fn(&io::Error) -> bool,
+    mut attempt: impl FnMut() -> io::Result<()>,
+) -> io::Result<()> {
     for wait in 0..ATTEMPTS as u64 {
         match attempt() {
-            Err(error) if error.kind() == passing => thread::sleep(Duration::from_millis(wait)),
+            Err(error) if passing(&error) => thread::sleep(Duration::from_millis(wait)),
             other => return other,
         }
     }
