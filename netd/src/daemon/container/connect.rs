@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rnet_model::{EndpointId, EndpointSettings, Network};
+use rnet_model::{EndpointId, EndpointSettings, Network, NetworkId, SandboxId};
 
 use crate::container::{Container, NetworkMode};
 use crate::daemon::Daemon;
@@ -25,9 +25,21 @@ impl Daemon {
             may_connect(&container, &network, &settings)?;
             if let Some(sandbox) = container.run.sandbox() {
                 self.connect_sandbox(sandbox, endpoint_request(&container, &network, &settings))?;
-                self.write_network_files(&container)?;
             }
-            self.record_networks(container, |networks| networks.insert(network.id, settings))
+            let sandbox = container.run.sandbox();
+            let written = sandbox.map_or(Ok(()), |_| self.write_network_files(&container));
+            written
+                .and_then(|()| {
+                    self.record_networks(container, |networks| {
+                        networks.insert(network.id, settings)
+                    })
+                })
+                .inspect_err(|_| {
+                    // what is not on record with its container is not connected
+                    sandbox
+                        .iter()
+                        .for_each(|sandbox| self.leave(*sandbox, network.id));
+                })
         })
     }
 
@@ -54,19 +66,21 @@ impl Daemon {
             }
             self.record_networks(container.clone(), |networks| networks.remove(&network.id))?;
             if let Some(sandbox) = container.run.sandbox() {
-                let on_network = |endpoint: &&rnet_model::Endpoint| endpoint.network == network.id;
-                let endpoints: Vec<EndpointId> = self.read(|state| {
-                    state
-                        .endpoints_of(sandbox)
-                        .filter(on_network)
-                        .map(|it| it.id)
-                        .collect()
-                });
-                self.undo(sandbox, &endpoints, false);
+                self.leave(sandbox, network.id);
                 self.write_network_files(&container)?;
             }
             Ok(())
         })
+    }
+
+    /// Removes what a sandbox has on a network.
+    fn leave(&self, sandbox: SandboxId, network: NetworkId) {
+        let endpoints: Vec<EndpointId> = self.read(|state| {
+            let endpoints = state.endpoints_of(sandbox);
+            let on_network = endpoints.filter(|endpoint| endpoint.network == network);
+            on_network.map(|endpoint| endpoint.id).collect()
+        });
+        self.undo(sandbox, &endpoints, false);
     }
 
     fn disconnect_name(&self, network: &Network, name: &str) -> Result<()> {
@@ -83,7 +97,7 @@ impl Daemon {
     fn record_networks<T>(
         &self,
         mut container: Container,
-        edit: impl FnOnce(&mut std::collections::BTreeMap<rnet_model::NetworkId, EndpointSettings>) -> T,
+        edit: impl FnOnce(&mut std::collections::BTreeMap<NetworkId, EndpointSettings>) -> T,
     ) -> Result<()> {
         edit(&mut container.networks);
         if container.network_mode == NetworkMode::None && !container.networks.is_empty() {
