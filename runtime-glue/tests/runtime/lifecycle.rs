@@ -115,16 +115,15 @@ fn a_monitor_belongs_to_nobody_and_cannot_be_written_to() {
         .create(&id, &lab.spec(&id, "true"))
         .map_err(chain)
         .unwrap();
-    let stat = fs::read_to_string(format!("/proc/{}/stat", created.shim_pid)).unwrap();
-    let fields: Vec<_> = stat.split(' ').collect();
-    assert_eq!(fields[1], "(rnet-shim)");
-    assert_ne!(fields[3], std::process::id().to_string(), "our child");
-    let session = rustix::process::getsid(None).unwrap();
-    assert_ne!(
-        fields[5],
-        session.as_raw_nonzero().to_string(),
-        "our session"
-    );
+    let fields = |process: &str| -> Vec<String> {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        stat.split(' ').map(str::to_owned).collect()
+    };
+    let (monitor, we) = (fields(&created.shim_pid.to_string()), fields("self"));
+    assert_eq!(monitor[1], "(rnet-shim)");
+    assert_ne!(monitor[3], we[0], "our child");
+    // ours reads 0 where it belongs to someone outside our pid namespace
+    assert_ne!(monitor[5], we[5], "our session");
     for pid in [created.shim_pid, created.init_pid] {
         let program = format!("/proc/{pid}/exe");
         let mode = fs::metadata(&program).unwrap().permissions();
