@@ -33,12 +33,12 @@ pub enum KernelError {
     },
 
     /// A port cannot be published to an address of another family.
-    #[error("cannot publish {socket} to {target}: both must be IPv4 or both IPv6")]
+    #[error("cannot publish {ports} to {target}: both must be IPv4 or both IPv6")]
     PublishAcrossFamilies {
         /// The host's side.
-        socket: rnet_model::HostSocket,
+        ports: rnet_model::HostPorts,
         /// The sandbox's side.
-        target: std::net::SocketAddr,
+        target: std::net::IpAddr,
     },
 
     /// No socket to rtnetlink could be opened.

@@ -19,8 +19,11 @@ pub use facts::HostFacts;
 pub use id::{ContainerId, EndpointId, InvalidId, NetworkId, SandboxId};
 pub use link::{IfName, InvalidIfName, InvalidMac, InvalidMtu, MacAddress, Mtu};
 pub use network::{Network, Subnet};
-pub use policy::{FirewallPolicy, HostSocket, NetworkPolicy};
-pub use port::{InvalidProtocol, Protocol, PublishedPort};
+pub use policy::{
+    FamilyPolicy, FirewallPolicy, HostPorts, Inbound, NetworkPolicy, OpenPorts, Publication,
+    SourceNat,
+};
+pub use port::{InvalidPortRange, InvalidProtocol, PortRange, Protocol, PublishedPorts};
 pub use resource::{Bridge, Object, Place, Resource, Veth, VethPeer};
 pub use sandbox::Sandbox;
 

@@ -1,10 +1,14 @@
 //! Published ports: a host address and port that lead to a port of a sandbox.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::{Cidr, HostPorts};
 
 /// A transport protocol that ports can be published for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -60,24 +64,154 @@ impl FromStr for Protocol {
     }
 }
 
-/// One port of the host that leads to one port of a sandbox.
+/// Successive ports, at least one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(into = "(u16, u16)", try_from = "(u16, u16)")]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+/// A range whose last port comes before its first.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("invalid port range {0}-{1}: the last port comes before the first")]
+pub struct InvalidPortRange(u16, u16);
+
+impl PortRange {
+    /// One port.
+    pub const fn one(port: u16) -> Self {
+        Self {
+            first: port,
+            last: port,
+        }
+    }
+
+    /// From `first` to `last`, both included.
+    pub const fn new(first: u16, last: u16) -> Result<Self, InvalidPortRange> {
+        if first <= last {
+            Ok(Self { first, last })
+        } else {
+            Err(InvalidPortRange(first, last))
+        }
+    }
+
+    /// The lowest port.
+    pub const fn first(self) -> u16 {
+        self.first
+    }
+
+    /// The highest port.
+    pub const fn last(self) -> u16 {
+        self.last
+    }
+
+    /// How many ports, 1 to 65,536.
+    pub const fn count(self) -> u32 {
+        self.last as u32 - self.first as u32 + 1
+    }
+
+    /// Whether a port is in both.
+    pub const fn overlaps(self, other: Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+
+    /// As many ports, from another first one; none where they would pass 65,535.
+    pub fn moved_to(self, first: u16) -> Option<Self> {
+        let last = first.checked_add(self.last - self.first)?;
+        Some(Self { first, last })
+    }
+
+    /// Its ports, in order.
+    pub const fn ports(self) -> RangeInclusive<u16> {
+        self.first..=self.last
+    }
+}
+
+impl From<PortRange> for (u16, u16) {
+    fn from(range: PortRange) -> Self {
+        (range.first, range.last)
+    }
+}
+
+impl TryFrom<(u16, u16)> for PortRange {
+    type Error = InvalidPortRange;
+
+    fn try_from((first, last): (u16, u16)) -> Result<Self, InvalidPortRange> {
+        Self::new(first, last)
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self { first, last } if first == last => first.fmt(f),
+            Self { first, last } => write!(f, "{first}-{last}"),
+        }
+    }
+}
+
+/// Successive ports of the host that lead, each in step, to as many of a sandbox.
 ///
 /// `host_address` may be unspecified (`0.0.0.0` or `::`), which stands for every address of that family.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct PublishedPort {
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct PublishedPorts {
     /// The transport protocol.
     pub protocol: Protocol,
     /// The host's address.
     pub host_address: IpAddr,
-    /// The host's port.
-    pub host_port: u16,
-    /// The sandbox's port.
-    pub container_port: u16,
+    /// The host's ports.
+    pub host_ports: PortRange,
+    /// The sandbox's ports, as many.
+    pub container_ports: PortRange,
+    /// The clients for whom they are published; none listed stands for everyone.
+    pub from: BTreeSet<Cidr>,
 }
 
-impl fmt::Display for PublishedPort {
+impl PublishedPorts {
+    /// Whether a port of the sandbox is among those published.
+    pub fn leads_to(&self, port: u16, protocol: Protocol) -> bool {
+        self.protocol == protocol && self.container_ports.overlaps(PortRange::one(port))
+    }
+
+    /// Each host port with the sandbox's port it leads to.
+    pub fn pairs(&self) -> impl Iterator<Item = (u16, u16)> + use<> {
+        self.host_ports.ports().zip(self.container_ports.ports())
+    }
+}
+
+impl fmt::Display for PublishedPorts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = SocketAddr::new(self.host_address, self.host_port);
-        write!(f, "{host} -> {}/{}", self.container_port, self.protocol)
+        let host = HostPorts {
+            protocol: self.protocol,
+            address: self.host_address,
+            ports: self.host_ports,
+        };
+        write!(f, "{host} -> {}", self.container_ports)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_counts_moves_and_reads_as_people_write_it() {
+        let range = PortRange::new(8000, 8010).unwrap();
+        assert_eq!(
+            (range.count(), range.to_string().as_str()),
+            (11, "8000-8010")
+        );
+        assert_eq!(range.moved_to(80), Some(PortRange::new(80, 90).unwrap()));
+        assert_eq!(range.moved_to(65_530), None);
+        assert_eq!(PortRange::one(80).to_string(), "80");
+        assert!(range.overlaps(PortRange::one(8010)) && !range.overlaps(PortRange::one(8011)));
+        assert_eq!(PortRange::new(2, 1), Err(InvalidPortRange(2, 1)));
+    }
+
+    #[test]
+    fn a_stored_range_is_checked_when_it_is_read() {
+        let text = serde_json::to_string(&PortRange::new(80, 90).unwrap()).unwrap();
+        assert_eq!(text, "[80,90]");
+        assert!(serde_json::from_str::<PortRange>("[90,80]").is_err());
     }
 }

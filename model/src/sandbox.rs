@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContainerId, DnsConfig, Object, PublishedPort, Resource, SandboxId};
+use crate::{ContainerId, DnsConfig, Object, PublishedPorts, Resource, SandboxId};
 
 /// One network namespace that endpoints are attached to.
 ///
@@ -16,7 +16,7 @@ pub struct Sandbox {
     /// How names are resolved in it.
     pub dns: DnsConfig,
     /// The ports of it that the host publishes.
-    pub ports: Vec<PublishedPort>,
+    pub ports: Vec<PublishedPorts>,
     /// The kernel resources it stands on, in the order they are made: the namespace, its loopback, its default routes.
     pub resources: Vec<Resource>,
 }

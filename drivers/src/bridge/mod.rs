@@ -4,8 +4,8 @@ use std::iter::once;
 use std::net::{IpAddr, Ipv6Addr};
 
 use rnet_model::{
-    Bridge as BridgeLink, Cidr, Endpoint, HostFacts, IfName, MacAddress, Network, NetworkPolicy,
-    Object, Resource, Subnet, Veth, VethPeer,
+    Bridge as BridgeLink, Cidr, Endpoint, FamilyPolicy, HostFacts, IfName, Inbound, MacAddress,
+    Network, NetworkPolicy, Object, Resource, SourceNat, Subnet, Veth, VethPeer,
 };
 
 use crate::{Driver, DriverError};
@@ -94,11 +94,19 @@ impl Driver for Bridge {
 
     fn firewall(&self, network: &Network) -> Result<Option<NetworkPolicy>, DriverError> {
         let options = Options::of(network)?;
+        let family = FamilyPolicy {
+            source: match options.masquerade && !network.internal {
+                true => SourceNat::Masquerade,
+                false => SourceNat::Keep,
+            },
+            inbound: Inbound::Translated,
+        };
         Ok(Some(NetworkPolicy {
-            bridge: options.bridge,
             icc: options.icc,
-            masquerade: options.masquerade && !network.internal,
             internal: network.internal,
+            ipv4: family,
+            ipv6: family,
+            ..NetworkPolicy::of_bridge(options.bridge)
         }))
     }
 

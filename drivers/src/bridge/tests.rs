@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use rnet_model::{
     Endpoint, EndpointId, EndpointSettings, HostFacts, Mtu, Network, NetworkId, Phase, Resource,
-    SandboxId, Subnet,
+    SandboxId, SourceNat, Subnet,
 };
 
 use super::Bridge;
@@ -129,7 +129,7 @@ address add 172.25.0.1/16 dev br-abababababab
     assert_eq!(text(Bridge.network_resources(&internal, &HOST)), golden);
     assert_eq!(Bridge.gateways(&internal), [] as [IpAddr; 0]);
     let policy = Bridge.firewall(&internal).unwrap().unwrap();
-    assert!(policy.internal && !policy.masquerade);
+    assert!(policy.internal && policy.ipv4.source == SourceNat::Keep);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn the_toggles_reach_the_firewall_and_the_names() {
     let network = network(&options, &[V4]);
     let policy = Bridge.firewall(&network).unwrap().unwrap();
     assert_eq!(policy.bridge.as_str(), "shop");
-    assert!(policy.icc && !policy.masquerade && !policy.internal);
+    assert!(policy.icc && policy.ipv4.source == SourceNat::Keep && !policy.internal);
     assert_eq!(Bridge.interface_prefix(&network), Ok("intf".to_owned()));
     assert_eq!(Bridge.host_interface(&network), Ok("shop".parse().ok()));
     assert_eq!(Bridge.host_binding(&network), Ok("192.0.2.7".parse().ok()));

@@ -2,9 +2,11 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use rnet_model::{FirewallPolicy, HostSocket, IfName, NetworkPolicy, Protocol};
+use rnet_model::{
+    FirewallPolicy, HostPorts, IfName, NetworkPolicy, Protocol, Publication, SourceNat,
+};
 
 use super::ruleset;
 use crate::KernelError;
@@ -17,11 +19,11 @@ pub(super) struct Change {
     pub(super) deleted: Elements,
     pub(super) added: Elements,
     networks: Option<BTreeSet<NetworkPolicy>>,
-    withdrawn: Vec<HostSocket>,
-    published: Vec<(HostSocket, SocketAddr)>,
+    withdrawn: Vec<HostPorts>,
+    published: Vec<(HostPorts, Publication)>,
 }
 
-type Published = BTreeMap<HostSocket, SocketAddr>;
+type Published = BTreeMap<HostPorts, Publication>;
 
 impl Change {
     /// What leads from `old` to `new`; an error if `new` asks for what cannot be done.
@@ -45,8 +47,8 @@ impl Change {
         if let Some(networks) = self.networks {
             policy.networks = networks;
         }
-        for socket in &self.withdrawn {
-            policy.published.remove(socket);
+        for ports in &self.withdrawn {
+            policy.published.remove(ports);
         }
         policy.published.extend(self.published);
     }
@@ -80,28 +82,28 @@ impl Change {
                 }
                 (Some((gone, _)), Some((come, _))) => gone.cmp(come),
             };
-            if let Some((socket, target)) = gone.filter(|_| order.is_le()) {
-                self.withdraw(*socket, *target)?;
+            if let Some((ports, publication)) = gone.filter(|_| order.is_le()) {
+                self.withdraw(*ports, publication)?;
                 gone = old.next();
             }
-            if let Some((socket, target)) = come.filter(|_| order.is_ge()) {
-                self.publish(*socket, *target)?;
+            if let Some((ports, publication)) = come.filter(|_| order.is_ge()) {
+                self.publish(*ports, publication)?;
                 come = new.next();
             }
         }
     }
 
-    fn withdraw(&mut self, socket: HostSocket, target: SocketAddr) -> Result<(), KernelError> {
-        let (map, element) = translation(socket, target)?;
-        self.deleted.entry(map).or_default().push(element);
-        self.withdrawn.push(socket);
+    fn withdraw(&mut self, ports: HostPorts, to: &Publication) -> Result<(), KernelError> {
+        let (map, elements) = translations(ports, to)?;
+        self.deleted.entry(map).or_default().extend(elements);
+        self.withdrawn.push(ports);
         Ok(())
     }
 
-    fn publish(&mut self, socket: HostSocket, target: SocketAddr) -> Result<(), KernelError> {
-        let (map, element) = translation(socket, target)?;
-        self.added.entry(map).or_default().push(element);
-        self.published.push((socket, target));
+    fn publish(&mut self, ports: HostPorts, to: &Publication) -> Result<(), KernelError> {
+        let (map, elements) = translations(ports, to)?;
+        self.added.entry(map).or_default().extend(elements);
+        self.published.push((ports, to.clone()));
         Ok(())
     }
 }
@@ -114,7 +116,10 @@ fn memberships(networks: &BTreeSet<NetworkPolicy>) -> BTreeSet<(&'static str, &I
             (true, ruleset::WITHIN),
             (!network.icc, ruleset::ISOLATED),
             (network.internal, ruleset::INTERNAL),
-            (network.masquerade, ruleset::MASQUERADE),
+            (
+                network.ipv4.source == SourceNat::Masquerade,
+                ruleset::MASQUERADE,
+            ),
         ]
     };
     let all = networks.iter().flat_map(|network| {
@@ -136,28 +141,36 @@ fn member(set: &str, bridge: &IfName) -> Element {
     }
 }
 
-/// The element of a published port, and its map.
-fn translation(
-    socket: HostSocket,
-    target: SocketAddr,
-) -> Result<(&'static str, Element), KernelError> {
-    let map = match (socket.address, target.ip()) {
+/// The elements of published ports, and their map.
+fn translations(
+    ports: HostPorts,
+    to: &Publication,
+) -> Result<(&'static str, impl Iterator<Item = Element>), KernelError> {
+    let map = match (ports.address, to.address) {
         (IpAddr::V4(address), IpAddr::V4(_)) if address.is_unspecified() => ruleset::PUBLISH4_ANY,
         (IpAddr::V6(address), IpAddr::V6(_)) if address.is_unspecified() => ruleset::PUBLISH6_ANY,
         (IpAddr::V4(_), IpAddr::V4(_)) => ruleset::PUBLISH4,
         (IpAddr::V6(_), IpAddr::V6(_)) => ruleset::PUBLISH6,
-        _ => return Err(KernelError::PublishAcrossFamilies { socket, target }),
+        (_, target) => return Err(KernelError::PublishAcrossFamilies { ports, target }),
     };
-    let mut key = Vec::with_capacity(24);
-    if !socket.address.is_unspecified() {
-        push_address(&mut key, socket.address);
-    }
-    push_protocol(&mut key, socket.protocol);
-    push_port(&mut key, socket.port);
-    let mut data = Vec::with_capacity(20);
-    push_address(&mut data, target.ip());
-    push_port(&mut data, target.port());
-    Ok((map, Element { key, data }))
+    let (target, first) = (to.address, to.first_port);
+    let elements = ports
+        .ports
+        .ports()
+        .zip(first..)
+        .map(move |(port, to_port)| {
+            let mut key = Vec::with_capacity(24);
+            if !ports.address.is_unspecified() {
+                push_address(&mut key, ports.address);
+            }
+            push_protocol(&mut key, ports.protocol);
+            push_port(&mut key, port);
+            let mut data = Vec::with_capacity(20);
+            push_address(&mut data, target);
+            push_port(&mut data, to_port);
+            Element { key, data }
+        });
+    Ok((map, elements))
 }
 
 fn push_address(bytes: &mut Vec<u8>, address: IpAddr) {
@@ -178,16 +191,21 @@ fn push_port(bytes: &mut Vec<u8>, port: u16) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use rnet_model::PortRange;
+
     use super::*;
 
     fn published(ports: &[(u16, u16)]) -> FirewallPolicy {
         let publish = |&(port, target): &(u16, u16)| {
-            let socket = HostSocket {
+            let ports = HostPorts {
                 protocol: Protocol::Tcp,
                 address: "0.0.0.0".parse().unwrap(),
-                port,
+                ports: PortRange::one(port),
             };
-            (socket, SocketAddr::from(([172, 25, 0, 2], target)))
+            let target = SocketAddr::from(([172, 25, 0, 2], target));
+            (ports, Publication::to(target))
         };
         FirewallPolicy {
             published: ports.iter().map(publish).collect(),
@@ -197,10 +215,8 @@ mod tests {
 
     fn network(bridge: &str, icc: bool) -> NetworkPolicy {
         NetworkPolicy {
-            bridge: bridge.parse().unwrap(),
             icc,
-            masquerade: true,
-            internal: false,
+            ..NetworkPolicy::of_bridge(bridge.parse().unwrap())
         }
     }
 

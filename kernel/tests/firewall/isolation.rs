@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use rnet_model::{FirewallPolicy, NetworkPolicy};
+use rnet_model::{FirewallPolicy, NetworkPolicy, SourceNat};
 
 use crate::lab::{Lab, network, policy};
 
@@ -43,7 +43,7 @@ fn what_leaves_takes_the_hosts_address_if_the_network_masquerades() {
     assert_eq!(lab.c1.tcp("192.0.2.2:7").unwrap(), "192.0.2.1");
     assert_eq!(lab.c1.udp("[2001:db8::2]:7").unwrap(), "2001:db8::1");
 
-    lab.apply(&front(|network| network.masquerade = false));
+    lab.apply(&front(|network| network.ipv4.source = SourceNat::Keep));
     assert_eq!(lab.c1.tcp("192.0.2.2:7").unwrap(), "172.25.0.2");
     assert_eq!(lab.c1.udp("[2001:db8::2]:7").unwrap(), "fd25::2");
     assert_eq!(

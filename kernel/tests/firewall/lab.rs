@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns, unshare};
 use rnet_kernel::{Firewall, Nftables};
-use rnet_model::{FirewallPolicy, HostSocket, NetworkPolicy};
+use rnet_model::{FirewallPolicy, HostPorts, NetworkPolicy, PortRange, Publication};
 
 /// A network namespace that lives as long as this value.
 pub(crate) struct Namespace(File);
@@ -164,28 +164,24 @@ pub(crate) fn empty() -> Namespace {
 
 /// A network as Docker makes them by default.
 pub(crate) fn network(bridge: &str) -> NetworkPolicy {
-    NetworkPolicy {
-        bridge: bridge.parse().unwrap(),
-        icc: true,
-        masquerade: true,
-        internal: false,
-    }
+    NetworkPolicy::of_bridge(bridge.parse().unwrap())
 }
 
 /// Both networks by default, and these ports: `("0.0.0.0:8080", "tcp", "172.25.0.2:80")`.
 pub(crate) fn policy(ports: &[(&str, &str, &str)]) -> FirewallPolicy {
     let publish = |&(socket, protocol, target): &(&str, &str, &str)| {
         let socket: std::net::SocketAddr = socket.parse().unwrap();
-        let socket = HostSocket {
+        let ports = HostPorts {
             protocol: protocol.parse().unwrap(),
             address: socket.ip(),
-            port: socket.port(),
+            ports: PortRange::one(socket.port()),
         };
-        (socket, target.parse().unwrap())
+        (ports, Publication::to(target.parse().unwrap()))
     };
     FirewallPolicy {
         networks: [network("br-front"), network("br-back")].into(),
         published: ports.iter().map(publish).collect(),
+        ..FirewallPolicy::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rnet_model::FirewallPolicy;
+use rnet_model::{FirewallPolicy, PortRange};
 
 use crate::lab::{Lab, network, policy};
 
@@ -10,11 +10,11 @@ const MANY: u16 = 10_000;
 
 fn publish(policy: &mut FirewallPolicy, first: u16, count: u16) {
     let template = crate::lab::policy(&[("0.0.0.0:1", "tcp", "172.25.0.2:80")]);
-    let (socket, target) = template.published.first_key_value().unwrap();
+    let (ports, target) = template.published.first_key_value().unwrap();
     for port in first..first + count {
-        let mut socket = *socket;
-        socket.port = port;
-        policy.published.insert(socket, *target);
+        let mut ports = *ports;
+        ports.ports = PortRange::one(port);
+        policy.published.insert(ports, target.clone());
     }
 }
 

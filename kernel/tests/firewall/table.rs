@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use rnet_kernel::{Firewall, KernelError, Nftables};
-use rnet_model::FirewallPolicy;
+use rnet_model::{FirewallPolicy, SourceNat};
 
 use crate::lab::{Lab, bare_host_and_nft, empty, network, policy};
 
@@ -21,7 +21,8 @@ fn sample() -> FirewallPolicy {
     let (mut front, mut back) = (network("br-front"), network("br-back"));
     front.icc = false;
     back.internal = true;
-    back.masquerade = false;
+    back.ipv4.source = SourceNat::Keep;
+    back.ipv6.source = SourceNat::Keep;
     sample.networks = [front, back].into();
     sample
 }
@@ -151,7 +152,7 @@ fn a_policy_across_families_is_refused_and_changes_nothing() {
     assert!(matches!(error, KernelError::PublishAcrossFamilies { .. }));
     assert_eq!(
         error.to_string(),
-        "cannot publish [::]:81/tcp to 172.25.0.2:80: both must be IPv4 or both IPv6"
+        "cannot publish [::]:81/tcp to 172.25.0.2: both must be IPv4 or both IPv6"
     );
     assert_eq!(host.nft(&["list", "table", "inet", "rnet"], ""), before);
 }

@@ -8,6 +8,7 @@
 
 mod floor;
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use nix::sched::{CloneFlags, unshare};
 use rnet_ipam::SubnetRequest;
 use rnet_kernel::{Firewall, Host, Netlink, Nftables};
 use rnet_model::{
-    ContainerId, DnsConfig, EndpointSettings, FirewallPolicy, HostSocket, NetworkId, Protocol,
-    PublishedPort, Sandbox, SandboxId,
+    ContainerId, DnsConfig, EndpointSettings, FirewallPolicy, HostPorts, NetworkId, PortRange,
+    Protocol, Publication, PublishedPorts, Sandbox, SandboxId,
 };
 
 /// Endpoints that are present already.
@@ -154,11 +155,12 @@ impl Bench {
         let mut bytes = [0x5a; 32];
         bytes[..8].copy_from_slice(&number.to_be_bytes());
         let id = SandboxId::from_bytes(bytes);
-        let port = |host_port| PublishedPort {
+        let port = |host_port| PublishedPorts {
             protocol: Protocol::Tcp,
             host_address: Ipv4Addr::UNSPECIFIED.into(),
-            host_port,
-            container_port: 80,
+            host_ports: PortRange::one(host_port),
+            container_ports: PortRange::one(80),
+            from: BTreeSet::new(),
         };
         let sandbox = Sandbox {
             id,
@@ -189,12 +191,13 @@ impl Bench {
         )?;
         let mut policy = FirewallPolicy::default();
         for port in 0..ports {
-            let socket = HostSocket {
+            let ports = HostPorts {
                 protocol: Protocol::Tcp,
                 address: Ipv4Addr::UNSPECIFIED.into(),
-                port: 8080 + port,
+                ports: PortRange::one(8080 + port),
             };
-            policy.published.insert(socket, (address, 80).into());
+            let target = Publication::to((address, 80).into());
+            policy.published.insert(ports, target);
         }
         self.firewall.apply(&policy)?;
         let sockets = self.netlink.resolver_sockets(floor.sandbox)?;

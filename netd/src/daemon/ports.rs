@@ -1,13 +1,13 @@
 //! Host ports: what is asked for, which ports that becomes, and holding them while they are published.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use bollard_stubs::models::{PortBinding, PortMap};
 use rnet_kernel::PortReservation;
-use rnet_model::{Protocol, PublishedPort, SandboxId};
+use rnet_model::{PortRange, Protocol, PublishedPorts, SandboxId};
 
 use super::Daemon;
 use crate::error::{Error, Result};
@@ -112,7 +112,7 @@ pub(super) struct Families {
 
 /// Ports that were reserved and are not yet a sandbox's.
 pub(super) struct Claim {
-    pub(super) ports: Vec<PublishedPort>,
+    pub(super) ports: Vec<PublishedPorts>,
     held: Vec<PortReservation>,
 }
 
@@ -152,11 +152,12 @@ impl Daemon {
             claim
                 .ports
                 .extend(request.addresses(families).into_iter().map(|host_address| {
-                    PublishedPort {
+                    PublishedPorts {
                         protocol: request.protocol,
                         host_address,
-                        host_port: port,
-                        container_port: request.container_port,
+                        host_ports: PortRange::one(port),
+                        container_ports: PortRange::one(request.container_port),
+                        from: BTreeSet::new(),
                     }
                 }));
             claim.held.extend(held);
@@ -166,13 +167,15 @@ impl Daemon {
 
     /// Holds again the ports of a sandbox that outlived the last daemon; one that someone else took meanwhile stays
     /// published all the same, for packets reach the firewall before any socket.
-    pub(super) fn hold_ports_again(&self, sandbox: SandboxId, ports: Vec<PublishedPort>) {
+    pub(super) fn hold_ports_again(&self, sandbox: SandboxId, ports: Vec<PublishedPorts>) {
         let mut held = Vec::new();
-        for port in &ports {
-            let address = SocketAddr::new(port.host_address, port.host_port);
-            match self.hands.host.reserve_port(port.protocol, address) {
-                Ok(reservation) => held.push(reservation),
-                Err(error) => tracing::warn!(%port, "published, but not held: {error}"),
+        for published in &ports {
+            for (port, _) in published.pairs() {
+                let address = SocketAddr::new(published.host_address, port);
+                match self.hands.host.reserve_port(published.protocol, address) {
+                    Ok(reservation) => held.push(reservation),
+                    Err(error) => tracing::warn!(%address, "published, but not held: {error}"),
+                }
             }
         }
         self.ports.keep(sandbox, Claim { ports, held });
@@ -223,9 +226,9 @@ impl Daemon {
 
     /// Whether a sandbox publishes a port that collides with this one.
     fn is_published(&self, protocol: Protocol, address: SocketAddr) -> bool {
-        let collides = |port: &PublishedPort| {
+        let collides = |port: &PublishedPorts| {
             port.protocol == protocol
-                && port.host_port == address.port()
+                && port.host_ports.overlaps(PortRange::one(address.port()))
                 && port.host_address.is_ipv4() == address.is_ipv4()
                 && (port.host_address == address.ip()
                     || port.host_address.is_unspecified()

@@ -1,9 +1,7 @@
 //! The firewall policy the state means.
 
-use std::net::SocketAddr;
-
 use rnet_drivers::driver;
-use rnet_model::{Endpoint, FirewallPolicy, HostSocket, Sandbox};
+use rnet_model::{Endpoint, FirewallPolicy, HostPorts, Publication, Sandbox};
 
 use super::gateways;
 use crate::state::State;
@@ -24,13 +22,14 @@ pub fn policy(state: &State) -> FirewallPolicy {
     FirewallPolicy {
         networks: networks.collect(),
         published: published.collect(),
+        ..FirewallPolicy::default()
     }
 }
 
 fn published<'a>(
     state: &'a State,
     sandbox: &'a Sandbox,
-) -> impl Iterator<Item = (HostSocket, SocketAddr)> + 'a {
+) -> impl Iterator<Item = (HostPorts, Publication)> + 'a {
     let gateways = gateways(state, state.endpoints_of(sandbox.id));
     let v4 = gateways
         .v4
@@ -38,14 +37,18 @@ fn published<'a>(
     let v6 = gateways
         .v6
         .and_then(|(endpoint, _)| address(endpoint, false));
-    sandbox.ports.iter().filter_map(move |port| {
-        let target = if port.host_address.is_ipv4() { v4 } else { v6 }?;
-        let socket = HostSocket {
-            protocol: port.protocol,
-            address: port.host_address,
-            port: port.host_port,
+    sandbox.ports.iter().filter_map(move |published| {
+        let ports = HostPorts {
+            protocol: published.protocol,
+            address: published.host_address,
+            ports: published.host_ports,
         };
-        Some((socket, SocketAddr::new(target, port.container_port)))
+        let publication = Publication {
+            address: if ports.address.is_ipv4() { v4 } else { v6 }?,
+            first_port: published.container_ports.first(),
+            from: published.from.clone(),
+        };
+        Some((ports, publication))
     })
 }
 

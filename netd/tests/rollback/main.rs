@@ -4,15 +4,15 @@
 
 mod machine;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use machine::Machine;
 use netd::daemon::{Daemon, EndpointRequest, NetworkRequest};
 use rnet_ipam::SubnetRequest;
 use rnet_model::{
-    ContainerId, DnsConfig, EndpointSettings, FirewallPolicy, NetworkId, Protocol, PublishedPort,
-    Resource, Sandbox, SandboxId,
+    ContainerId, DnsConfig, EndpointSettings, FirewallPolicy, NetworkId, PortRange, Protocol,
+    PublishedPorts, Resource, Sandbox, SandboxId,
 };
 use tempfile::TempDir;
 
@@ -65,11 +65,12 @@ impl Stage {
             id: SANDBOX,
             container: ContainerId::from_bytes([6; 32]),
             dns: DnsConfig::default(),
-            ports: vec![PublishedPort {
+            ports: vec![PublishedPorts {
                 protocol: Protocol::Tcp,
                 host_address: "0.0.0.0".parse().unwrap(),
-                host_port: 8080,
-                container_port: 80,
+                host_ports: PortRange::one(8080),
+                container_ports: PortRange::one(80),
+                from: BTreeSet::new(),
             }],
             resources: Vec::new(),
         };

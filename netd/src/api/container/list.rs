@@ -150,7 +150,7 @@ fn matches(filters: &Filters, state: &Records, container: &Container) -> bool {
             .flat_map(|it| &it.ports);
         published
             .into_iter()
-            .any(|it| Some((it.container_port, it.protocol)) == wanted)
+            .any(|it| wanted.is_some_and(|(port, protocol)| it.leads_to(port, protocol)))
     };
     let mounts = |place: &str| {
         let binds = container.host_config.binds.iter().flatten();

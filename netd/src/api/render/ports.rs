@@ -1,39 +1,42 @@
 //! Published and exposed ports as clients see them, in the two forms they know.
 
 use bollard_stubs::models::{PortBinding, PortMap, PortSummary, PortSummaryTypeEnum};
-use rnet_model::{Protocol, PublishedPort};
+use rnet_model::{Protocol, PublishedPorts};
 
 use crate::daemon::container_port;
 
 /// Ports as an inspection shows them: `{"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "53/udp": null}`.
-pub(in crate::api) fn map(published: &[PublishedPort], exposed: &[String]) -> PortMap {
+pub(in crate::api) fn map(published: &[PublishedPorts], exposed: &[String]) -> PortMap {
     let mut ports: PortMap = exposed.iter().map(|port| (whole(port), None)).collect();
-    for port in published {
-        let bindings = ports.entry(key(port)).or_default().get_or_insert_default();
-        bindings.push(PortBinding {
-            host_ip: Some(port.host_address.to_string()),
-            host_port: Some(port.host_port.to_string()),
-        });
+    for published in published {
+        for (host_port, container_port) in published.pairs() {
+            let key = format!("{container_port}/{}", published.protocol);
+            let bindings = ports.entry(key).or_default().get_or_insert_default();
+            bindings.push(PortBinding {
+                host_ip: Some(published.host_address.to_string()),
+                host_port: Some(host_port.to_string()),
+            });
+        }
     }
     ports
 }
 
 /// Ports as a list shows them: one entry a binding, and one for each exposed port without any.
-pub(in crate::api) fn list(published: &[PublishedPort], exposed: &[String]) -> Vec<PortSummary> {
-    let bindings = published.iter().map(|port| PortSummary {
-        ip: Some(port.host_address.to_string()),
-        private_port: port.container_port,
-        public_port: Some(port.host_port),
-        typ: Some(kind(port.protocol)),
+pub(in crate::api) fn list(published: &[PublishedPorts], exposed: &[String]) -> Vec<PortSummary> {
+    let bindings = published.iter().flat_map(|published| {
+        published
+            .pairs()
+            .map(|(host_port, container_port)| PortSummary {
+                ip: Some(published.host_address.to_string()),
+                private_port: container_port,
+                public_port: Some(host_port),
+                typ: Some(kind(published.protocol)),
+            })
     });
     let unpublished = exposed
         .iter()
         .filter_map(|text| container_port(text).ok())
-        .filter(|&(port, protocol)| {
-            published
-                .iter()
-                .all(|it| (it.container_port, it.protocol) != (port, protocol))
-        });
+        .filter(|&(port, protocol)| !published.iter().any(|it| it.leads_to(port, protocol)));
     let bare = unpublished.map(|(port, protocol)| PortSummary {
         ip: None,
         private_port: port,
@@ -41,10 +44,6 @@ pub(in crate::api) fn list(published: &[PublishedPort], exposed: &[String]) -> V
         typ: Some(kind(protocol)),
     });
     bindings.chain(bare).collect()
-}
-
-fn key(port: &PublishedPort) -> String {
-    format!("{}/{}", port.container_port, port.protocol)
 }
 
 /// A port with its protocol, which may be left out when it is TCP.
@@ -66,14 +65,19 @@ const fn kind(protocol: Protocol) -> PortSummaryTypeEnum {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use rnet_model::PortRange;
+
     use super::*;
 
-    fn published() -> PublishedPort {
-        PublishedPort {
+    fn published() -> PublishedPorts {
+        PublishedPorts {
             protocol: Protocol::Tcp,
             host_address: "0.0.0.0".parse().unwrap(),
-            host_port: 8080,
-            container_port: 80,
+            host_ports: PortRange::one(8080),
+            container_ports: PortRange::one(80),
+            from: BTreeSet::new(),
         }
     }
 
