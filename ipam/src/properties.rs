@@ -18,6 +18,8 @@ fn network(subnets: Vec<Subnet>) -> Network {
         subnets,
         internal: false,
         attachable: false,
+        config_only: false,
+        config_from: None,
         options: BTreeMap::new(),
         ipam_options: BTreeMap::new(),
         labels: BTreeMap::new(),

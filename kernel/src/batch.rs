@@ -72,6 +72,11 @@ pub(crate) fn remove(rtnetlink: &mut Rtnetlink, resource: &Resource) -> Result<(
         Part::Address(cidr) => request::delete_address(link, cidr),
         Part::Route(to, gateway) => request::delete_route(to, gateway, link),
     });
+    unless_absent(removed)
+}
+
+/// What is absent already is removed.
+pub(crate) fn unless_absent(removed: Result<(), Refusal>) -> Result<(), Refusal> {
     match removed {
         Err(refusal) if ABSENT.contains(&refusal.errno()) => Ok(()),
         outcome => outcome,
@@ -103,9 +108,7 @@ impl<'a> Step<'a> {
                 gateway,
                 link,
             } => (link, Part::Route(*destination, *gateway)),
-            Object::Namespace(_) | Object::Bridge(_) | Object::Veth(_) | Object::Sysctl { .. } => {
-                return None;
-            }
+            _ => return None,
         };
         Some(Self {
             resource,

@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use rnet_model::{
-    Cidr, FirewallPolicy, HostFacts, IfName, Object, Place, Protocol, Resource, SandboxId,
+    Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Object, Place, Protocol, Resource,
+    SandboxId,
 };
 
 use crate::KernelError;
@@ -48,6 +49,11 @@ pub trait Firewall: Send + Sync {
 pub trait Host: Send + Sync {
     /// What drivers may know.
     fn facts(&self) -> Result<HostFacts, KernelError>;
+
+    /// The bridge of that name that rnet did not make; none where there is no such link, or rnet made it.
+    ///
+    /// A link of that name that is no bridge is an error.
+    fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError>;
 
     /// The destinations of every route of every table of the host, the default routes left out.
     fn routes(&self) -> Result<Vec<Cidr>, KernelError>;
@@ -111,13 +117,16 @@ pub enum Owned {
 }
 
 impl Owned {
-    /// The identity of a resource that carries rnet's mark itself; none for what goes with its link or namespace.
-    pub fn of(resource: &Resource) -> Option<Self> {
-        match (&resource.place, &resource.object) {
-            (_, Object::Namespace(sandbox)) => Some(Self::Namespace(*sandbox)),
-            (Place::Host, Object::Bridge(bridge)) => Some(Self::Link(bridge.name.clone())),
-            (Place::Host, Object::Veth(veth)) => Some(Self::Link(veth.name.clone())),
-            _ => None,
-        }
+    /// What of a resource carries rnet's mark itself; nothing for what goes with its link or namespace.
+    pub fn of(resource: &Resource) -> impl Iterator<Item = Self> + use<> {
+        let link = |name: &IfName| Some(Self::Link(name.clone()));
+        let marked = match (&resource.place, &resource.object) {
+            (_, Object::Namespace(sandbox)) => [Some(Self::Namespace(*sandbox)), None],
+            (Place::Host, Object::Bridge(bridge)) => [link(&bridge.name), None],
+            (Place::Host, Object::Veth(veth)) => [link(&veth.name), None],
+            (Place::Host, Object::Patch(patch)) => [link(&patch.near.name), link(&patch.far.name)],
+            _ => [None, None],
+        };
+        marked.into_iter().flatten()
     }
 }

@@ -5,14 +5,14 @@ use std::path::{Component, Path};
 use std::{fs, io};
 
 use netlink_packet_route::link::InfoKind;
-use rnet_model::{Bridge, IfName, Object, Place, Resource, Veth, VethPeer};
+use rnet_model::{Bridge, IfName, Object, Patch, Place, Resource, Veth, VethPeer};
 
-use crate::batch;
 use crate::error::KernelError;
 use crate::mark::Mark;
 use crate::netlink::Netlink;
 use crate::rtnl::{Link, Refusal, Rtnetlink, request};
 use crate::traveller::Traveller;
+use crate::{batch, join};
 
 /// A name can be held by a link that is being deleted, and by a pair that is another than the wanted one.
 const TRIES: usize = 3;
@@ -43,8 +43,13 @@ impl<'a, 'b> Builder<'a, 'b> {
             match &resource.object {
                 Object::Namespace(sandbox) => self.traveller.found(*sandbox)?,
                 Object::Bridge(bridge) => self.ensure_bridge(resource, bridge)?,
+                Object::Adopted(bridge) => join::adopt(&mut self.kernel.host(), resource, bridge)?,
+                Object::Patch(patch) => self.ensure_patch(resource, patch)?,
                 Object::Veth(veth) => self.ensure_veth(resource, veth)?,
                 Object::Sysctl { key, value } => self.set_sysctl(resource.place, key, value)?,
+                Object::LeastSysctl { key, least } => {
+                    self.raise_sysctl(resource.place, key, *least)?;
+                }
                 Object::Up(_) | Object::Address { .. } | Object::Route { .. } => {
                     self.ensure_batch(resource.place, group)?;
                 }
@@ -75,6 +80,31 @@ impl<'a, 'b> Builder<'a, 'b> {
             |this| this.make_veth(resource, veth),
             |this| this.adopt_veth(resource, veth),
         )
+    }
+
+    fn ensure_patch(&mut self, resource: &Resource, patch: &Patch) -> Result<(), KernelError> {
+        self.ensure_link(
+            |this| {
+                let made = this.kernel.host().request(request::make_patch(patch));
+                made.map_err(|source| refused(resource, source))
+            },
+            |this| {
+                let mut host = this.kernel.host();
+                let near = holder(&mut host, resource, &patch.near.name, &InfoKind::Veth)?;
+                let far = holder(&mut host, resource, &patch.far.name, &InfoKind::Veth)?;
+                match (near, far) {
+                    (Some(near), Some(far)) if near.is_paired_with(&far) => Ok(Holder::Adopted),
+                    // an end that lost its other
+                    (Some(lonely), _) | (_, Some(lonely)) => {
+                        let doomed = host.request(request::doom(lonely.index));
+                        doomed.map_err(|source| refused(resource, source))?;
+                        Ok(Holder::Doomed)
+                    }
+                    (None, None) => Ok(Holder::Doomed),
+                }
+            },
+        )?;
+        join::connect(&mut self.kernel.host(), resource, patch)
     }
 
     /// Makes a link or adopts the one that has its name, which is waited for where it is on its way out.
@@ -122,7 +152,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         match (link, peer) {
             (Some(link), Some(peer)) if link.is_paired_with(&peer) => {
                 let bridge = batch::index(&host, resource, &veth.bridge)?;
-                host.request(request::set_port(link.index, veth, bridge))
+                host.request(request::set_port(link.index, veth.mtu, bridge))
                     .map_err(failed)?;
                 host.request(request::isolate(link.index, veth.isolated))
                     .map_err(failed)?;
@@ -148,6 +178,17 @@ impl<'a, 'b> Builder<'a, 'b> {
         match place {
             Place::Host => batch::ensure(&mut self.kernel.host(), group),
             Place::Sandbox(id) => batch::ensure(&mut self.traveller.enter(id)?.rtnetlink, group),
+        }
+    }
+
+    fn raise_sysctl(&mut self, place: Place, key: &str, least: u64) -> Result<(), KernelError> {
+        self.traveller.go(place)?;
+        let path = Path::new("/proc/sys").join(key);
+        let present = fs::read_to_string(path).ok();
+        let present = present.and_then(|text| text.trim_end().parse::<u64>().ok());
+        match present {
+            Some(value) if value < least => self.set_sysctl(place, key, &least.to_string()),
+            _ => Ok(()),
         }
     }
 

@@ -117,6 +117,13 @@ pub enum KernelError {
         name: IfName,
     },
 
+    /// A link of the host that a network is to use as its bridge is none.
+    #[error("interface {name} is no bridge: name a bridge, or a name that no interface has")]
+    NoBridge {
+        /// The link's name.
+        name: IfName,
+    },
+
     /// A sandbox has no network namespace, or has it no more.
     #[error("sandbox {} has no network namespace", .sandbox.short())]
     NoSandbox {

@@ -18,6 +18,7 @@ pub(crate) fn facts(host: &mut Rtnetlink) -> Result<HostFacts, Refusal> {
     Ok(HostFacts {
         egress_mtu: egress_mtu(host)?,
         ipv6: Path::new(IPV6_ADDRESSES).exists(),
+        bridge: None,
     })
 }
 

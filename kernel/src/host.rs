@@ -4,12 +4,12 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 
-use rnet_model::{Cidr, HostFacts, Place, Protocol, SandboxId};
+use rnet_model::{Cidr, ForeignBridge, HostFacts, IfName, Place, Protocol, SandboxId};
 
 use crate::contract::{Host, PortReservation, ResolverSockets, SocketKind};
 use crate::error::KernelError;
 use crate::netlink::Netlink;
-use crate::{facts, nft, ports};
+use crate::{facts, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
@@ -29,6 +29,10 @@ impl Host for Netlink {
             what: "routes",
             source,
         })
+    }
+
+    fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {
+        join::foreign_bridge(&mut self.host(), name)
     }
 
     fn reserve_port(

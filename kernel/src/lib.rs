@@ -6,6 +6,7 @@
 //! contract    what the daemon may ask: Kernel, Firewall, Host
 //! netlink     Kernel and Host on this machine
 //!   ensure      making resources exist       batch    those that take one message each
+//!   join        bridges adopted, and joined by patches
 //!   remove      making them cease to exist   reaper   deleting links off the caller's path
 //!   host        facts, routes, sockets       ports    ports of the host, held
 //!   traveller   threads in sandboxes         pins     what keeps sandboxes alive
@@ -24,6 +25,7 @@ mod facts;
 pub mod fake;
 mod firewall;
 mod host;
+mod join;
 mod mark;
 mod netlink;
 mod nft;

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use rnet_model::{IfName, Object, Place, Resource, SandboxId};
 
-use crate::batch;
 use crate::error::KernelError;
 use crate::mark::Mark;
 use crate::netlink::Netlink;
 use crate::rtnl::{Refusal, request};
 use crate::traveller::Traveller;
+use crate::{batch, join};
 
 /// The resources that take an effort to remove, in reverse: what is in a sandbox or on a link that is removed with
 /// it goes by itself.
@@ -21,11 +21,12 @@ pub(crate) fn worth_removing(resources: &[Resource]) -> Vec<&Resource> {
         !goes && !links.contains(&(place, link))
     };
     let worth = |resource: &&Resource| match &resource.object {
-        Object::Namespace(_) | Object::Bridge(_) | Object::Veth(_) => true,
+        Object::Namespace(_) | Object::Bridge(_) | Object::Veth(_) | Object::Patch(_) => true,
+        Object::Adopted(bridge) => !bridge.addresses.is_empty(),
         Object::Up(link) | Object::Address { link, .. } | Object::Route { link, .. } => {
             stays(resource.place, link)
         }
-        Object::Sysctl { .. } => false,
+        Object::Sysctl { .. } | Object::LeastSysctl { .. } => false,
     };
     resources.iter().rev().filter(worth).collect()
 }
@@ -40,6 +41,8 @@ pub(crate) fn remove(
         (Object::Namespace(sandbox), _) => return kernel.pins.remove(*sandbox),
         (Object::Bridge(bridge), _) => doom(kernel, &bridge.name),
         (Object::Veth(veth), _) => doom(kernel, &veth.name),
+        (Object::Patch(patch), _) => doom(kernel, &patch.near.name),
+        (Object::Adopted(bridge), _) => join::abandon(&mut kernel.host(), bridge),
         (_, Place::Host) => batch::remove(&mut kernel.host(), resource),
         (_, Place::Sandbox(sandbox)) => match traveller.enter(sandbox) {
             Ok(sandbox) => batch::remove(&mut sandbox.rtnetlink, resource),

@@ -59,6 +59,9 @@ pub struct Endpoint {
     pub mac: MacAddress,
     /// Its addresses, each with the prefix length of its subnet.
     pub addresses: Vec<Cidr>,
+    /// Which of its network's bridges it is a port of: the first is 0.
+    #[serde(default)]
+    pub shard: usize,
     /// The names it answers to on its network, the container's own first.
     pub names: Vec<String>,
     /// What was asked for.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Mtu;
+use crate::{Cidr, Mtu};
 
 /// Facts of the host, read once per operation and handed to the drivers, which never look for themselves.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -11,4 +11,15 @@ pub struct HostFacts {
     pub egress_mtu: Option<Mtu>,
     /// Whether the host has IPv6 at all.
     pub ipv6: bool,
+    /// The bridge that somebody else made under the name of the network's interface, where a network is asked about.
+    pub bridge: Option<ForeignBridge>,
+}
+
+/// A bridge of the host that rnet did not make, as it is before a network uses it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ForeignBridge {
+    /// Its addresses, those of the link alone (fe80::/10) left out.
+    pub addresses: Vec<Cidr>,
+    /// Its MTU.
+    pub mtu: Mtu,
 }

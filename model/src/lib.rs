@@ -7,6 +7,7 @@ mod endpoint;
 mod facts;
 mod id;
 mod link;
+mod link_object;
 mod network;
 mod policy;
 mod port;
@@ -15,16 +16,17 @@ mod sandbox;
 
 pub use dns::DnsConfig;
 pub use endpoint::{Endpoint, EndpointSettings, Phase};
-pub use facts::HostFacts;
+pub use facts::{ForeignBridge, HostFacts};
 pub use id::{ContainerId, EndpointId, InvalidId, NetworkId, SandboxId};
 pub use link::{IfName, InvalidIfName, InvalidMac, InvalidMtu, MacAddress, Mtu};
+pub use link_object::{Adopted, Bridge, Patch, PatchEnd, Veth, VethPeer};
 pub use network::{Network, Subnet};
 pub use policy::{
     FamilyPolicy, FirewallPolicy, HostPorts, Inbound, NetworkPolicy, OpenPorts, Publication,
     SourceNat,
 };
 pub use port::{InvalidPortRange, InvalidProtocol, PortRange, Protocol, PublishedPorts};
-pub use resource::{Bridge, Object, Place, Resource, Veth, VethPeer};
+pub use resource::{Object, Place, Resource};
 pub use sandbox::Sandbox;
 
 /// An address with its prefix length, host bits kept (`172.25.0.1/16`), or a subnet (`172.25.0.0/16`).

@@ -29,6 +29,12 @@ pub struct Network {
     pub internal: bool,
     /// Whether standalone containers may attach to it (of meaning to overlay networks only).
     pub attachable: bool,
+    /// Whether it is a template for other networks, and never made itself.
+    #[serde(default)]
+    pub config_only: bool,
+    /// The name of the template it was made from, if any.
+    #[serde(default)]
+    pub config_from: Option<String>,
     /// Driver options, under Docker's labels.
     pub options: BTreeMap<String, String>,
     /// Options of its IPAM driver.

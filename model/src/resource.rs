@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cidr, IfName, MacAddress, Mtu, SandboxId};
+use crate::{Adopted, Bridge, Cidr, IfName, Patch, SandboxId, Veth};
 
 /// Which network namespace an object is in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -36,6 +36,10 @@ pub enum Object {
     Namespace(SandboxId),
     /// A bridge, up.
     Bridge(Bridge),
+    /// A bridge that somebody else made, used as it is; removing it removes rnet's addresses from it, and nothing else.
+    Adopted(Adopted),
+    /// A pair of veth links that joins two bridges, up.
+    Patch(Patch),
     /// A pair of veth links: the end named here is up and a port of a bridge, the other is in a sandbox, down.
     Veth(Veth),
     /// An existing link is up.
@@ -63,43 +67,14 @@ pub enum Object {
         /// The value.
         value: String,
     },
-}
-
-/// A bridge.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Bridge {
-    /// Its name.
-    pub name: IfName,
-    /// Its hardware address, fixed, so that it does not change as ports come and go.
-    pub mac: MacAddress,
-    /// Its MTU; none leaves the kernel's default.
-    pub mtu: Option<Mtu>,
-}
-
-/// A pair of veth links.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Veth {
-    /// The end in the host's namespace.
-    pub name: IfName,
-    /// The bridge that end is a port of.
-    pub bridge: IfName,
-    /// Whether the port is cut off from the bridge's other isolated ports (IFLA_BRPORT_ISOLATED).
-    pub isolated: bool,
-    /// The MTU of both ends; none leaves the kernel's default.
-    pub mtu: Option<Mtu>,
-    /// The other end.
-    pub peer: VethPeer,
-}
-
-/// The end of a veth pair that is made inside a sandbox, already under its final name.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct VethPeer {
-    /// The sandbox it is made in.
-    pub sandbox: SandboxId,
-    /// Its name there.
-    pub name: IfName,
-    /// Its hardware address.
-    pub mac: MacAddress,
+    /// A number under /proc/sys that is raised where it is lower, and left alone where it is not there: some of them
+    /// are the initial network namespace's. Removing it changes nothing.
+    LeastSysctl {
+        /// The path below /proc/sys, with slashes.
+        key: String,
+        /// The least value.
+        least: u64,
+    },
 }
 
 impl Resource {
@@ -134,6 +109,8 @@ impl fmt::Display for Object {
         match self {
             Self::Namespace(sandbox) => write!(f, "netns add {}", sandbox.short()),
             Self::Bridge(bridge) => bridge.fmt(f),
+            Self::Adopted(bridge) => bridge.fmt(f),
+            Self::Patch(patch) => patch.fmt(f),
             Self::Veth(veth) => veth.fmt(f),
             Self::Up(link) => write!(f, "link set {link} up"),
             Self::Address { link, cidr } => write!(f, "address add {cidr} dev {link}"),
@@ -149,36 +126,7 @@ impl fmt::Display for Object {
                 write!(f, " dev {link}")
             }
             Self::Sysctl { key, value } => write!(f, "sysctl {key}={value}"),
-        }
-    }
-}
-
-impl fmt::Display for Bridge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "link add {} up address {}", self.name, self.mac)?;
-        self.mtu
-            .iter()
-            .try_for_each(|mtu| write!(f, " mtu {mtu}"))?;
-        f.write_str(" type bridge")
-    }
-}
-
-impl fmt::Display for Veth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "link add {} up master {}", self.name, self.bridge)?;
-        self.mtu
-            .iter()
-            .try_for_each(|mtu| write!(f, " mtu {mtu}"))?;
-        let VethPeer { sandbox, name, mac } = &self.peer;
-        write!(
-            f,
-            " type veth peer {name} address {mac} netns {}",
-            sandbox.short()
-        )?;
-        if self.isolated {
-            f.write_str(" isolated on")
-        } else {
-            Ok(())
+            Self::LeastSysctl { key, least } => write!(f, "sysctl {key}>={least}"),
         }
     }
 }

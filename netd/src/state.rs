@@ -39,10 +39,19 @@ pub struct State {
     sandboxes: BTreeMap<SandboxId, Sandbox>,
     endpoints: BTreeMap<EndpointId, Endpoint>,
     containers: BTreeMap<ContainerId, Container>,
-    /// Addresses that endpoints hold, by network: follows `endpoints`.
-    taken: BTreeMap<NetworkId, BTreeSet<IpAddr>>,
+    /// What endpoints hold of their networks: follows `endpoints`.
+    occupied: BTreeMap<NetworkId, Occupied>,
     /// Endpoints by sandbox, in the order they were attached: follows `endpoints`.
     attached: BTreeMap<SandboxId, Vec<EndpointId>>,
+}
+
+/// What endpoints hold of a network, those on their way in or out included.
+#[derive(Clone, Debug, Default)]
+struct Occupied {
+    endpoints: BTreeSet<EndpointId>,
+    addresses: BTreeSet<IpAddr>,
+    /// How many ports of each of its bridges.
+    ports: Vec<usize>,
 }
 
 impl State {
@@ -113,15 +122,22 @@ impl State {
 
     /// The endpoints on a network.
     pub fn endpoints_on(&self, network: NetworkId) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints
-            .values()
-            .filter(move |endpoint| endpoint.network == network)
+        let occupied = self.occupied.get(&network);
+        let ids = occupied.into_iter().flat_map(|it| &it.endpoints);
+        ids.filter_map(|id| self.endpoints.get(id))
+    }
+
+    /// How many endpoints are ports of each of a network's bridges, the first bridge first.
+    pub fn ports_taken(&self, network: NetworkId) -> &[usize] {
+        let occupied = self.occupied.get(&network);
+        occupied.map_or(&[], |it| it.ports.as_slice())
     }
 
     /// The addresses endpoints of a network hold, those on their way in or out included.
     pub fn taken(&self, network: NetworkId) -> &BTreeSet<IpAddr> {
         static NONE: BTreeSet<IpAddr> = BTreeSet::new();
-        self.taken.get(&network).unwrap_or(&NONE)
+        let occupied = self.occupied.get(&network);
+        occupied.map_or(&NONE, |it| &it.addresses)
     }
 
     /// All containers, by id.
@@ -143,12 +159,9 @@ impl State {
     }
 
     fn put_endpoint(&mut self, endpoint: Endpoint) {
-        self.drop_addresses(endpoint.id);
-        let addresses = endpoint.addresses.iter().map(|cidr| cidr.ip());
-        self.taken
-            .entry(endpoint.network)
-            .or_default()
-            .extend(addresses);
+        self.vacate(endpoint.id);
+        let occupied = self.occupied.entry(endpoint.network).or_default();
+        occupied.take(&endpoint);
         let attached = self.attached.entry(endpoint.sandbox).or_default();
         if !attached.contains(&endpoint.id) {
             attached.push(endpoint.id);
@@ -157,7 +170,7 @@ impl State {
     }
 
     fn drop_endpoint(&mut self, id: EndpointId) {
-        self.drop_addresses(id);
+        self.vacate(id);
         let Some(endpoint) = self.endpoints.remove(&id) else {
             return;
         };
@@ -169,15 +182,36 @@ impl State {
         }
     }
 
-    fn drop_addresses(&mut self, id: EndpointId) {
+    fn vacate(&mut self, id: EndpointId) {
         let Some(endpoint) = self.endpoints.get(&id) else {
             return;
         };
-        if let Some(taken) = self.taken.get_mut(&endpoint.network) {
-            for cidr in &endpoint.addresses {
-                taken.remove(&cidr.ip());
+        if let Some(occupied) = self.occupied.get_mut(&endpoint.network) {
+            occupied.free(endpoint);
+            if occupied.endpoints.is_empty() {
+                self.occupied.remove(&endpoint.network);
             }
         }
+    }
+}
+
+impl Occupied {
+    fn take(&mut self, endpoint: &Endpoint) {
+        self.endpoints.insert(endpoint.id);
+        self.addresses
+            .extend(endpoint.addresses.iter().map(|cidr| cidr.ip()));
+        if self.ports.len() <= endpoint.shard {
+            self.ports.resize(endpoint.shard + 1, 0);
+        }
+        self.ports[endpoint.shard] += 1;
+    }
+
+    fn free(&mut self, endpoint: &Endpoint) {
+        self.endpoints.remove(&endpoint.id);
+        for cidr in &endpoint.addresses {
+            self.addresses.remove(&cidr.ip());
+        }
+        self.ports[endpoint.shard] -= 1;
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{Driver, DriverError};
 const HOST: HostFacts = HostFacts {
     egress_mtu: None,
     ipv6: true,
+    bridge: None,
 };
 
 pub(super) fn network(options: &[(&str, &str)], subnets: &[(&str, &str)]) -> Network {
@@ -37,6 +38,8 @@ pub(super) fn network(options: &[(&str, &str)], subnets: &[(&str, &str)]) -> Net
         subnets,
         internal: false,
         attachable: false,
+        config_only: false,
+        config_from: None,
         options: pairs(options),
         ipam_options: BTreeMap::new(),
         labels: BTreeMap::new(),
@@ -56,6 +59,7 @@ fn endpoint(addresses: &[&str]) -> Endpoint {
         ifname: "intf0".parse().unwrap(),
         mac: "02:42:ac:19:64:02".parse().unwrap(),
         addresses: addresses.iter().map(|cidr| cidr.parse().unwrap()).collect(),
+        shard: 0,
         names: Vec::new(),
         settings: EndpointSettings::default(),
         resources: Vec::new(),

@@ -4,7 +4,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 
-use rnet_model::{Cidr, FirewallPolicy, HostFacts, Place, Protocol, Resource, SandboxId};
+use rnet_model::{
+    Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Place, Protocol, Resource, SandboxId,
+};
 
 use super::{FakeKernel, State};
 use crate::contract::{
@@ -60,7 +62,7 @@ impl Kernel for FakeKernel {
                 source: Refusal::new(FAILURE),
             });
         }
-        Ok(state.world.resources.iter().filter_map(Owned::of).collect())
+        Ok(state.world.resources.iter().flat_map(Owned::of).collect())
     }
 
     fn sweep(&self, orphans: &[Owned]) -> Vec<KernelError> {
@@ -128,6 +130,17 @@ impl Host for FakeKernel {
             });
         }
         Ok(state.routes.clone())
+    }
+
+    fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {
+        let mut state = self.state();
+        if state.step_fails() {
+            return Err(KernelError::List {
+                what: "links",
+                source: Refusal::new(FAILURE),
+            });
+        }
+        state.world.foreign_bridge(name)
     }
 
     /// Nothing is bound, so two reservations of a port do not collide: only a port that is occupied is refused.

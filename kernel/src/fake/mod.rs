@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rnet_model::{Cidr, FirewallPolicy, HostFacts, IfName, Mtu, Place, Protocol, Resource};
+use rnet_model::{
+    Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Mtu, Place, Protocol, Resource,
+};
 
 use world::World;
 
@@ -41,6 +43,7 @@ impl FakeKernel {
         let facts = HostFacts {
             egress_mtu,
             ipv6: true,
+            bridge: None,
         };
         Self {
             state: Mutex::new(State {
@@ -81,6 +84,11 @@ impl FakeKernel {
     /// Lets a link of somebody else exist on the host.
     pub fn add_foreign_link(&self, name: IfName) {
         self.state().world.foreign.insert(name);
+    }
+
+    /// Lets a bridge of somebody else exist on the host.
+    pub fn add_foreign_bridge(&self, name: IfName, bridge: ForeignBridge) {
+        self.state().world.foreign_bridges.insert(name, bridge);
     }
 
     /// Lets a process of the host listen on a port.

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use rnet_model::{IfName, Object, Place, Resource, SandboxId, Veth};
+use rnet_model::{
+    Adopted, Bridge, ForeignBridge, IfName, Object, Patch, Place, Resource, SandboxId, Veth,
+};
 
 use crate::error::KernelError;
 use crate::rtnl::Refusal;
@@ -15,6 +17,8 @@ pub(super) struct World {
     pub(super) sysctls: BTreeMap<(Place, String), String>,
     /// Links of others on the host.
     pub(super) foreign: BTreeSet<IfName>,
+    /// Bridges of others on the host.
+    pub(super) foreign_bridges: BTreeMap<IfName, ForeignBridge>,
 }
 
 impl World {
@@ -26,6 +30,13 @@ impl World {
         match object {
             Object::Namespace(_) => {}
             Object::Bridge(bridge) => self.need_name(&bridge.name)?,
+            Object::Adopted(bridge) => self.need_link(*place, &bridge.name)?,
+            Object::Patch(patch) => {
+                for end in [&patch.near, &patch.far] {
+                    self.need_name(&end.name)?;
+                    self.need_link(*place, &end.bridge)?;
+                }
+            }
             Object::Veth(veth) => self.need_room_for(veth)?,
             Object::Up(link) | Object::Address { link, .. } => self.need_link(*place, link)?,
             Object::Route { gateway, link, .. } => {
@@ -37,6 +48,7 @@ impl World {
                 self.sysctls.insert((*place, key.clone()), value.clone());
                 return Ok(());
             }
+            Object::LeastSysctl { .. } => return Ok(()),
         }
         match self.resources.iter_mut().find(|it| is_same(it, resource)) {
             Some(existing) => *existing = resource.clone(),
@@ -50,6 +62,7 @@ impl World {
             Object::Namespace(sandbox) => self.remove_namespace(*sandbox),
             Object::Bridge(bridge) => self.remove_link(&bridge.name),
             Object::Veth(veth) => self.remove_link(&veth.name),
+            Object::Patch(patch) => self.remove_link(&patch.near.name),
             _ => self.resources.retain(|it| it != resource),
         }
     }
@@ -84,10 +97,16 @@ impl World {
         let goes = |it: &Resource| match &it.object {
             Object::Bridge(bridge) => bridge.name == *name,
             Object::Veth(veth) => veth.name == *name,
+            Object::Patch(Patch { near, far, .. }) => {
+                [near, far].iter().any(|end| end.name == *name)
+            }
             Object::Up(link) | Object::Address { link, .. } | Object::Route { link, .. } => gone
                 .iter()
                 .any(|(place, name)| *place == it.place && name == link),
-            Object::Namespace(_) | Object::Sysctl { .. } => false,
+            Object::Namespace(_)
+            | Object::Adopted(_)
+            | Object::Sysctl { .. }
+            | Object::LeastSysctl { .. } => false,
         };
         self.resources.retain(|it| !goes(it));
     }
@@ -100,10 +119,20 @@ impl World {
     }
 
     fn need_name(&self, name: &IfName) -> Result<(), KernelError> {
-        if self.foreign.contains(name) {
+        if self.foreign.contains(name) || self.foreign_bridges.contains_key(name) {
             return Err(KernelError::Foreign { name: name.clone() });
         }
         Ok(())
+    }
+
+    pub(super) fn foreign_bridge(
+        &self,
+        name: &IfName,
+    ) -> Result<Option<ForeignBridge>, KernelError> {
+        if self.foreign.contains(name) {
+            return Err(KernelError::NoBridge { name: name.clone() });
+        }
+        Ok(self.foreign_bridges.get(name).cloned())
     }
 
     fn need_room_for(&self, veth: &Veth) -> Result<(), KernelError> {
@@ -126,14 +155,17 @@ impl World {
 
     fn need_link(&self, place: Place, link: &IfName) -> Result<(), KernelError> {
         let is_it = |it: &Resource| match &it.object {
-            Object::Bridge(bridge) => place == Place::Host && bridge.name == *link,
+            Object::Bridge(Bridge { name, .. }) | Object::Adopted(Adopted { name, .. }) => {
+                place == Place::Host && name == link
+            }
             Object::Veth(veth) if place == Place::Host => veth.name == *link,
             Object::Veth(veth) => {
                 place == Place::Sandbox(veth.peer.sandbox) && veth.peer.name == *link
             }
             _ => false,
         };
-        if link.as_str() == "lo" || self.resources.iter().any(is_it) {
+        let foreign = place == Place::Host && self.foreign_bridges.contains_key(link);
+        if link.as_str() == "lo" || foreign || self.resources.iter().any(is_it) {
             return Ok(());
         }
         Err(KernelError::NoLink {
@@ -187,6 +219,8 @@ fn is_same(one: &Resource, other: &Resource) -> bool {
     let same = match (&one.object, &other.object) {
         (Object::Bridge(one), Object::Bridge(other)) => one.name == other.name,
         (Object::Veth(one), Object::Veth(other)) => one.name == other.name,
+        (Object::Adopted(one), Object::Adopted(other)) => one.name == other.name,
+        (Object::Patch(one), Object::Patch(other)) => one.near.name == other.near.name,
         (
             Object::Route {
                 destination: one, ..

@@ -6,6 +6,7 @@
 //! Messages are made with rtnetlink's builders. Its async handles are not used: rtnetlink works a request off inside
 //! `sendto`, so that nothing is ever waited for, and several requests share one system call.
 
+mod address;
 mod index;
 mod link;
 mod refusal;

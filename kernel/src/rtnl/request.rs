@@ -10,7 +10,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteScope,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use rnet_model::{Bridge, Cidr, IfName, Mtu, Veth, VethPeer};
+use rnet_model::{Bridge, Cidr, IfName, Mtu, Patch, Veth, VethPeer};
 use rtnetlink::{
     AddressMessageBuilder, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth,
     RouteMessageBuilder,
@@ -71,10 +71,22 @@ pub(crate) fn make_veth(veth: &Veth, bridge: u32, namespace: BorrowedFd<'_>) -> 
     Request::new(RouteNetlinkMessage::NewLink(message), MAKE)
 }
 
+/// A pair is made, marked; its ends are not up, and ports of nothing, as only existing links take what makes them so.
+pub(crate) fn make_patch(patch: &Patch) -> Request {
+    let far = LinkUnspec::new_with_name(patch.far.name.as_str()).link_group(mark::GROUP);
+    let far = InfoData::Veth(InfoVeth::Peer(sized(far, patch.mtu).build()));
+    let (near, far_name) = (patch.near.name.as_str(), patch.far.name.as_str());
+    let message = LinkVeth::new(near, far_name)
+        .link_group(mark::GROUP)
+        .set_info_data(far);
+    let message = sized(message, patch.mtu).build();
+    Request::new(RouteNetlinkMessage::NewLink(message), MAKE)
+}
+
 /// An existing end of a pair becomes an up port of the bridge.
-pub(crate) fn set_port(index: u32, veth: &Veth, bridge: u32) -> Request {
+pub(crate) fn set_port(index: u32, mtu: Option<Mtu>, bridge: u32) -> Request {
     let message = LinkUnspec::new_with_index(index).controller(bridge);
-    Request::set_link(sized(message, veth.mtu).up().build())
+    Request::set_link(sized(message, mtu).up().build())
 }
 
 /// A port is cut off from the other isolated ports of its bridge, or is so no more.
@@ -164,6 +176,12 @@ pub(crate) fn delete_route(destination: Cidr, gateway: Option<IpAddr>, link: u32
         RouteNetlinkMessage::DelRoute(route(destination, gateway, link)),
         NLM_F_REQUEST,
     )
+}
+
+/// All addresses.
+pub(crate) fn addresses() -> Request {
+    let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+    Request::new(message, NLM_F_REQUEST | NLM_F_DUMP)
 }
 
 /// All routes of all tables of one family.

@@ -9,10 +9,10 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
-use rnet_model::IfName;
+use rnet_model::{Cidr, IfName};
 
 use super::index::index;
-use super::{Link, Refusal, Request, Route, request};
+use super::{Link, Refusal, Request, Route, address, request};
 
 /// The kernel fills as much of this with each part of a listing (net/netlink/af_netlink.c, `netlink_dump`).
 const BUFFER_BYTES: usize = 32 << 10;
@@ -98,6 +98,17 @@ impl Rtnetlink {
     pub(crate) fn routes(&mut self, family: AddressFamily) -> Result<Vec<Route>, Refusal> {
         let listed = self.list(&request::routes(family))?;
         Ok(listed.into_iter().filter_map(Route::parse).collect())
+    }
+
+    /// The addresses of one link, with the lengths of their prefixes.
+    pub(crate) fn addresses_of(&mut self, link: u32) -> Result<Vec<Cidr>, Refusal> {
+        let listed = self.list(&request::addresses())?;
+        let of_link = |it| address::parse(it).filter(|(index, _)| *index == link);
+        Ok(listed
+            .into_iter()
+            .filter_map(of_link)
+            .map(|(_, cidr)| cidr)
+            .collect())
     }
 
     fn show(&mut self, request: Request) -> Result<Option<Link>, Refusal> {

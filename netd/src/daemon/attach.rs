@@ -219,6 +219,7 @@ fn endpoint<'a>(
             .mac_address
             .unwrap_or_else(|| hardware_address(network.id, &addresses)),
         addresses,
+        shard: 0,
         names: request.names.clone(),
         settings,
         resources: Vec::new(),

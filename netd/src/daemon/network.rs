@@ -129,6 +129,8 @@ impl Daemon {
             enable_ipv6: request.enable_ipv6.unwrap_or(false),
             internal: request.internal,
             attachable: request.attachable,
+            config_only: false,
+            config_from: None,
             options: request.options,
             ipam_options: request.ipam_options,
             labels: request.labels,

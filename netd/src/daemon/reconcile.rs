@@ -134,7 +134,7 @@ impl Daemon {
             networks
                 .chain(sandboxes)
                 .chain(endpoints)
-                .filter_map(Owned::of)
+                .flat_map(Owned::of)
                 .collect()
         });
         let owned = self.hands.kernel.owned()?;

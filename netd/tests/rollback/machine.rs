@@ -12,7 +12,9 @@ use rnet_kernel::fake::FakeKernel;
 use rnet_kernel::{
     Firewall, Host, Kernel, KernelError, Owned, PortReservation, ResolverSockets, SocketKind,
 };
-use rnet_model::{Cidr, FirewallPolicy, HostFacts, Place, Protocol, Resource, SandboxId};
+use rnet_model::{
+    Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Place, Protocol, Resource, SandboxId,
+};
 
 /// Counts calls, and burns out.
 #[derive(Default)]
@@ -142,6 +144,10 @@ impl Host for Machine {
         address: SocketAddr,
     ) -> Result<PortReservation, KernelError> {
         self.kernel.reserve_port(protocol, address)
+    }
+
+    fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {
+        self.kernel.foreign_bridge(name)
     }
 
     fn resolver_sockets(&self, sandbox: SandboxId) -> Result<ResolverSockets, KernelError> {

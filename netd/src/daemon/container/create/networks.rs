@@ -106,6 +106,8 @@ mod tests {
                 enable_ipv6: false,
                 internal: false,
                 attachable: false,
+                config_only: false,
+                config_from: None,
                 options: BTreeMap::new(),
                 ipam_options: BTreeMap::new(),
                 labels: BTreeMap::new(),

@@ -1,0 +1,138 @@
+//! The links that resources are made of: bridges, and the pairs that lead to them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cidr, IfName, MacAddress, Mtu, SandboxId};
+
+/// A bridge.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Bridge {
+    /// Its name.
+    pub name: IfName,
+    /// Its hardware address, fixed, so that it does not change as ports come and go.
+    pub mac: MacAddress,
+    /// Its MTU; none leaves the kernel's default.
+    pub mtu: Option<Mtu>,
+}
+
+/// A pair of veth links.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Veth {
+    /// The end in the host's namespace.
+    pub name: IfName,
+    /// The bridge that end is a port of.
+    pub bridge: IfName,
+    /// Whether the port is cut off from the bridge's other isolated ports (IFLA_BRPORT_ISOLATED).
+    pub isolated: bool,
+    /// The MTU of both ends; none leaves the kernel's default.
+    pub mtu: Option<Mtu>,
+    /// The other end.
+    pub peer: VethPeer,
+}
+
+/// The end of a veth pair that is made inside a sandbox, already under its final name.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct VethPeer {
+    /// The sandbox it is made in.
+    pub sandbox: SandboxId,
+    /// Its name there.
+    pub name: IfName,
+    /// Its hardware address.
+    pub mac: MacAddress,
+}
+
+/// A bridge that somebody else made.
+///
+/// It keeps its addresses, its hardware address, its MTU and whatever else it is; `netd` makes ports of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Adopted {
+    /// Its name.
+    pub name: IfName,
+    /// Its MTU when it was adopted, which that of its new ports follows.
+    pub mtu: Mtu,
+    /// What it is given beside the addresses it has.
+    pub addresses: Vec<Cidr>,
+}
+
+/// A pair of veth links between two bridges of the host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Patch {
+    /// One end.
+    pub near: PatchEnd,
+    /// The other.
+    pub far: PatchEnd,
+    /// The MTU of both ends; none leaves the kernel's default.
+    pub mtu: Option<Mtu>,
+}
+
+/// One end of a patch.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PatchEnd {
+    /// Its name.
+    pub name: IfName,
+    /// The bridge it is a port of.
+    pub bridge: IfName,
+    /// Whether the port is cut off from the bridge's other isolated ports (IFLA_BRPORT_ISOLATED).
+    pub isolated: bool,
+}
+
+impl fmt::Display for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "link add {} up address {}", self.name, self.mac)?;
+        self.mtu
+            .iter()
+            .try_for_each(|mtu| write!(f, " mtu {mtu}"))?;
+        f.write_str(" type bridge")
+    }
+}
+
+impl fmt::Display for Veth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "link add {} up master {}", self.name, self.bridge)?;
+        self.mtu
+            .iter()
+            .try_for_each(|mtu| write!(f, " mtu {mtu}"))?;
+        let VethPeer { sandbox, name, mac } = &self.peer;
+        write!(
+            f,
+            " type veth peer {name} address {mac} netns {}",
+            sandbox.short()
+        )?;
+        if self.isolated {
+            f.write_str(" isolated on")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl fmt::Display for Adopted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "link show {} type bridge", self.name)?;
+        let mut addresses = self.addresses.iter();
+        addresses.try_for_each(|cidr| write!(f, " && address add {cidr} dev {}", self.name))
+    }
+}
+
+impl fmt::Display for Patch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = |f: &mut fmt::Formatter<'_>,
+                   PatchEnd {
+                       name,
+                       bridge,
+                       isolated,
+                   }: &PatchEnd| {
+            write!(f, " {name} up master {bridge}")?;
+            f.write_str(if *isolated { " isolated on" } else { "" })
+        };
+        f.write_str("link add")?;
+        end(f, &self.near)?;
+        self.mtu
+            .iter()
+            .try_for_each(|mtu| write!(f, " mtu {mtu}"))?;
+        f.write_str(" type veth peer")?;
+        end(f, &self.far)
+    }
+}
