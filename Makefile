@@ -1,7 +1,7 @@
 # rnet: `make demo` shows it, `make test` proves it. Both install what they need (Debian, Ubuntu) but Rust itself.
 
 PREFIX ?= /usr/local
-PACKAGES := busybox-static curl iproute2 nftables
+PACKAGES := busybox-static curl iproute2 iptables nftables
 PROGRAMS := netd rnet rnet-shim
 
 CARGO ?= cargo

@@ -32,6 +32,37 @@ pub enum KernelError {
         source: std::io::Error,
     },
 
+    /// A program of iptables cannot be run.
+    #[error(
+        "cannot run {program}: {cause}; install it (Debian, Ubuntu: apt install iptables), or start netd with --firewall nftables"
+    )]
+    NoIptables {
+        /// The program.
+        program: String,
+        /// Why not.
+        cause: String,
+    },
+
+    /// A program of iptables refused; no table is left half changed.
+    #[error("{program} refused to {operation}: {complaint}")]
+    Iptables {
+        /// The program.
+        program: String,
+        /// What it was to do.
+        operation: String,
+        /// What it said.
+        complaint: String,
+    },
+
+    /// A name that iptables reads as something else than a name.
+    #[error(
+        "iptables cannot tell interface {name} from others: rename it without quotes, '+', '#', '\\', or '!' or '-' in the beginning"
+    )]
+    UnsayableName {
+        /// The interface.
+        name: IfName,
+    },
+
     /// A port cannot be published to an address of another family.
     #[error("cannot publish {ports} to {target}: both must be IPv4 or both IPv6")]
     PublishAcrossFamilies {

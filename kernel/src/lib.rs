@@ -14,6 +14,7 @@
 //!   mark        what tells rnet's objects from those of others
 //! firewall    Firewall on this machine
 //!   nft         nftables over netlink
+//! iptables    Firewall on a machine whose rules are iptables'
 //! fake        all three in memory, for tests
 //! ```
 
@@ -25,6 +26,7 @@ mod facts;
 pub mod fake;
 mod firewall;
 mod host;
+mod iptables;
 mod join;
 mod mark;
 mod netlink;
@@ -39,6 +41,7 @@ mod traveller;
 pub use contract::{Firewall, Host, Kernel, Owned, PortReservation, ResolverSockets, SocketKind};
 pub use error::KernelError;
 pub use firewall::Nftables;
+pub use iptables::{Iptables, Variant as IptablesVariant};
 pub use netlink::Netlink;
 pub use pins::pin_path;
 pub use rtnl::Refusal;

@@ -5,7 +5,17 @@ use std::time::Duration;
 
 use rnet_model::{FirewallPolicy, NetworkPolicy, SourceNat};
 
-use crate::lab::{Lab, network, policy};
+use crate::lab::{Backend, Lab, network, policy};
+
+crate::with_each_backend! {
+    a_container_is_reached_from_outside_its_network_by_published_ports_only,
+    what_leaves_takes_the_hosts_address_if_the_network_masquerades,
+    routed_traffic_within_a_network_follows_icc_and_keeps_its_source,
+    bridged_traffic_follows_icc_too_where_bridges_pass_frames_through_netfilter,
+    nothing_gets_into_or_out_of_an_internal_network,
+    no_container_reaches_a_process_on_the_hosts_loopback,
+    no_container_speaks_as_the_hosts_loopback,
+}
 
 /// Both networks, the front one changed.
 fn front(change: impl Fn(&mut NetworkPolicy)) -> FirewallPolicy {
@@ -17,9 +27,10 @@ fn front(change: impl Fn(&mut NetworkPolicy)) -> FirewallPolicy {
     }
 }
 
-#[test]
-fn a_container_is_reached_from_outside_its_network_by_published_ports_only() {
-    let Some(lab) = Lab::new() else { return };
+fn a_container_is_reached_from_outside_its_network_by_published_ports_only(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.c1.serve(80);
     assert!(lab.outside.tcp("172.25.0.2:80").is_some(), "the lab routes");
     assert!(lab.c3.tcp("172.25.0.2:80").is_some(), "the lab routes");
@@ -35,15 +46,19 @@ fn a_container_is_reached_from_outside_its_network_by_published_ports_only() {
     assert!(lab.host.tcp("172.25.0.2:80").is_some());
 }
 
-#[test]
-fn what_leaves_takes_the_hosts_address_if_the_network_masquerades() {
-    let Some(lab) = Lab::new() else { return };
+fn what_leaves_takes_the_hosts_address_if_the_network_masquerades(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.outside.serve(7);
     lab.apply(&front(|_| ()));
     assert_eq!(lab.c1.tcp("192.0.2.2:7").unwrap(), "192.0.2.1");
     assert_eq!(lab.c1.udp("[2001:db8::2]:7").unwrap(), "2001:db8::1");
 
-    lab.apply(&front(|network| network.ipv4.source = SourceNat::Keep));
+    lab.apply(&front(|network| {
+        network.ipv4.source = SourceNat::Keep;
+        network.ipv6.source = SourceNat::Keep;
+    }));
     assert_eq!(lab.c1.tcp("192.0.2.2:7").unwrap(), "172.25.0.2");
     assert_eq!(lab.c1.udp("[2001:db8::2]:7").unwrap(), "fd25::2");
     assert_eq!(
@@ -53,9 +68,10 @@ fn what_leaves_takes_the_hosts_address_if_the_network_masquerades() {
     );
 }
 
-#[test]
-fn routed_traffic_within_a_network_follows_icc_and_keeps_its_source() {
-    let Some(lab) = Lab::new() else { return };
+fn routed_traffic_within_a_network_follows_icc_and_keeps_its_source(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.c1.serve(80);
     // by way of the gateway, as between two subnets of one network, or on a kernel with br_netfilter
     lab.c2.ip("route add 172.25.0.2 via 172.25.0.1");
@@ -66,9 +82,10 @@ fn routed_traffic_within_a_network_follows_icc_and_keeps_its_source() {
     assert_eq!(lab.c2.tcp("172.25.0.2:80"), None);
 }
 
-#[test]
-fn bridged_traffic_follows_icc_too_where_bridges_pass_frames_through_netfilter() {
-    let Some(lab) = Lab::new() else { return };
+fn bridged_traffic_follows_icc_too_where_bridges_pass_frames_through_netfilter(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     if !lab.use_br_netfilter() {
         return;
     }
@@ -81,9 +98,10 @@ fn bridged_traffic_follows_icc_too_where_bridges_pass_frames_through_netfilter()
     assert_eq!(lab.c2.tcp("172.25.0.2:80"), None);
 }
 
-#[test]
-fn nothing_gets_into_or_out_of_an_internal_network() {
-    let Some(lab) = Lab::new() else { return };
+fn nothing_gets_into_or_out_of_an_internal_network(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.outside.serve(7);
     lab.c1.serve(80);
     lab.c3.serve(80);
@@ -120,9 +138,10 @@ fn nothing_gets_into_or_out_of_an_internal_network() {
     );
 }
 
-#[test]
-fn no_container_reaches_a_process_on_the_hosts_loopback() {
-    let Some(lab) = Lab::new() else { return };
+fn no_container_reaches_a_process_on_the_hosts_loopback(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.host.serve_at("127.0.0.1:9000");
     lab.c1.sysctl("ipv4/conf/eth0/route_localnet", "1");
     lab.c1.ip("addr del 127.0.0.1/8 dev lo
@@ -138,9 +157,10 @@ fn no_container_reaches_a_process_on_the_hosts_loopback() {
     assert_eq!(lab.c1.tcp("127.0.0.1:8080"), None);
 }
 
-#[test]
-fn no_container_speaks_as_the_hosts_loopback() {
-    let Some(lab) = Lab::new() else { return };
+fn no_container_speaks_as_the_hosts_loopback(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     let listener = lab.host.run(|| UdpSocket::bind("172.25.0.1:9000").unwrap());
     listener
         .set_read_timeout(Some(Duration::from_millis(300)))

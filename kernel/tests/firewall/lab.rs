@@ -9,9 +9,29 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
-use rnet_kernel::{Firewall, Nftables};
+use rnet_kernel::{Firewall, Iptables, IptablesVariant, KernelError, Nftables};
 use rnet_model::{FirewallPolicy, HostPorts, NetworkPolicy, PortRange, Publication};
+
+/// What enforces the policy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Backend {
+    Nftables,
+    IptablesNft,
+    IptablesLegacy,
+}
+
+impl Backend {
+    /// The firewall of the namespace the calling thread is in.
+    fn open(self) -> Result<Box<dyn Firewall>, KernelError> {
+        Ok(match self {
+            Self::Nftables => Box::new(Nftables::open()?),
+            Self::IptablesNft => Box::new(Iptables::open_variant(IptablesVariant::Nft)?),
+            Self::IptablesLegacy => Box::new(Iptables::open_variant(IptablesVariant::Legacy)?),
+        })
+    }
+}
 
 /// A network namespace that lives as long as this value.
 pub(crate) struct Namespace(File);
@@ -102,24 +122,37 @@ pub(crate) struct Lab {
     pub(crate) c2: Namespace,
     /// 172.26.0.2 and fd26::2.
     pub(crate) c3: Namespace,
-    pub(crate) firewall: Nftables,
+    pub(crate) firewall: Box<dyn Firewall>,
 }
 
 impl Lab {
-    /// None, said aloud, where network namespaces cannot be made.
+    /// One with nftables; none, said aloud, where network namespaces cannot be made.
     pub(crate) fn new() -> Option<Self> {
+        Self::with(Backend::Nftables)
+    }
+
+    /// One with a backend; none, said aloud, where network namespaces cannot be made, or its programs are missing.
+    pub(crate) fn with(backend: Backend) -> Option<Self> {
         if !root() {
-            eprintln!("SKIPPED: network namespaces and nftables need root");
+            eprintln!("SKIPPED: network namespaces and packet filters need root");
             return None;
         }
+        hide_run();
         let host = host();
+        let firewall = match host.run(|| backend.open()) {
+            Err(error @ KernelError::NoIptables { .. }) => {
+                eprintln!("SKIPPED: {error}");
+                return None;
+            }
+            opened => opened.unwrap(),
+        };
         let container = |bridge, subnet, number| container(&host, bridge, subnet, number);
         let lab = Self {
             outside: outside(&host),
             c1: container("br-front", 25, 2),
             c2: container("br-front", 25, 3),
             c3: container("br-back", 26, 2),
-            firewall: host.run(|| Nftables::open().unwrap()),
+            firewall,
             host,
         };
         for address in ["2001:db8::2", "fd25::2", "fd25::3", "fd26::2"] {
@@ -183,6 +216,14 @@ pub(crate) fn policy(ports: &[(&str, &str, &str)]) -> FirewallPolicy {
         published: ports.iter().map(publish).collect(),
         ..FirewallPolicy::default()
     }
+}
+
+/// Gives this thread, and what it starts, a /run of its own: the lock that writers of iptables share is there.
+fn hide_run() {
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS).unwrap();
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+    mount(none, "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
 }
 
 fn root() -> bool {

@@ -2,11 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lab::{Lab, network, policy};
+use crate::lab::{Backend, Lab, network, policy};
 
-#[test]
-fn a_published_port_is_reached_from_outside_and_sees_the_clients_own_address() {
-    let Some(lab) = Lab::new() else { return };
+crate::with_each_backend! {
+    a_published_port_is_reached_from_outside_and_sees_the_clients_own_address,
+    the_host_reaches_its_published_ports_by_its_loopback,
+    a_port_published_on_one_address_is_not_reached_by_another,
+    one_address_comes_before_every_address,
+    a_port_published_on_loopback_is_for_the_host_only,
+    siblings_and_the_container_itself_reach_a_published_port_by_the_host,
+    and_so_they_do_where_bridges_pass_frames_through_netfilter,
+    a_port_that_moves_or_goes_does_so_at_once,
+}
+
+fn a_published_port_is_reached_from_outside_and_sees_the_clients_own_address(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.c1.serve(80);
     lab.apply(&policy(&[
         ("0.0.0.0:8080", "tcp", "172.25.0.2:80"),
@@ -23,9 +35,10 @@ fn a_published_port_is_reached_from_outside_and_sees_the_clients_own_address() {
     assert_eq!(lab.outside.udp("[2001:db8::1]:8080"), six);
 }
 
-#[test]
-fn the_host_reaches_its_published_ports_by_its_loopback() {
-    let Some(lab) = Lab::new() else { return };
+fn the_host_reaches_its_published_ports_by_its_loopback(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.c1.serve(80);
     lab.apply(&policy(&[
         ("0.0.0.0:8080", "tcp", "172.25.0.2:80"),
@@ -50,9 +63,10 @@ fn the_host_reaches_its_published_ports_by_its_loopback() {
     );
 }
 
-#[test]
-fn a_port_published_on_one_address_is_not_reached_by_another() {
-    let Some(lab) = Lab::new() else { return };
+fn a_port_published_on_one_address_is_not_reached_by_another(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.c1.serve(80);
     lab.apply(&policy(&[
         ("192.0.2.1:8080", "tcp", "172.25.0.2:80"),
@@ -67,9 +81,10 @@ fn a_port_published_on_one_address_is_not_reached_by_another() {
     assert_eq!(lab.outside.udp("192.0.2.1:8080"), None, "another protocol");
 }
 
-#[test]
-fn one_address_comes_before_every_address() {
-    let Some(lab) = Lab::new() else { return };
+fn one_address_comes_before_every_address(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.c1.serve(80);
     lab.c3.serve(80);
     lab.apply(&policy(&[
@@ -81,9 +96,10 @@ fn one_address_comes_before_every_address() {
     assert_eq!(lab.host.tcp("172.25.0.1:8080").unwrap(), "172.25.0.1");
 }
 
-#[test]
-fn a_port_published_on_loopback_is_for_the_host_only() {
-    let Some(lab) = Lab::new() else { return };
+fn a_port_published_on_loopback_is_for_the_host_only(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.c1.serve(80);
     // a machine on the host's link that sends it packets for 127.0.0.1
     lab.outside.sysctl("ipv4/conf/eth0/route_localnet", "1");
@@ -100,15 +116,17 @@ fn a_port_published_on_loopback_is_for_the_host_only() {
     assert_eq!(lab.c2.tcp("172.25.0.1:8080"), None);
 }
 
-#[test]
-fn siblings_and_the_container_itself_reach_a_published_port_by_the_host() {
-    let Some(lab) = Lab::new() else { return };
+fn siblings_and_the_container_itself_reach_a_published_port_by_the_host(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     by_the_host_within_one_network(&lab);
 }
 
-#[test]
-fn and_so_they_do_where_bridges_pass_frames_through_netfilter() {
-    let Some(lab) = Lab::new() else { return };
+fn and_so_they_do_where_bridges_pass_frames_through_netfilter(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     if lab.use_br_netfilter() {
         by_the_host_within_one_network(&lab);
     }
@@ -134,9 +152,10 @@ fn by_the_host_within_one_network(lab: &Lab) {
     }
 }
 
-#[test]
-fn a_port_that_moves_or_goes_does_so_at_once() {
-    let Some(lab) = Lab::new() else { return };
+fn a_port_that_moves_or_goes_does_so_at_once(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.c1.serve(80);
     lab.c3.serve(80);
     lab.apply(&policy(&[("0.0.0.0:8080", "tcp", "172.25.0.2:80")]));
