@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use rnet_model::SandboxId;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::session::Session;
 use crate::{Directory, DnsError, Sockets};
@@ -20,7 +24,16 @@ pub struct Resolver {
     runtime: Handle,
     sockets: Arc<dyn Sockets>,
     directory: Arc<RwLock<Directory>>,
-    tasks: Mutex<HashMap<SandboxId, JoinSet<()>>>,
+    served: Mutex<HashMap<SandboxId, Served>>,
+    /// True once no more queries are taken.
+    closing: watch::Sender<bool>,
+}
+
+/// A sandbox whose queries are answered.
+struct Served {
+    tasks: JoinSet<()>,
+    udp: Arc<tokio::net::UdpSocket>,
+    tcp: Arc<tokio::net::TcpListener>,
 }
 
 impl Resolver {
@@ -30,7 +43,8 @@ impl Resolver {
             runtime,
             sockets,
             directory: Arc::default(),
-            tasks: Mutex::default(),
+            served: Mutex::default(),
+            closing: watch::Sender::new(false),
         }
     }
 
@@ -71,27 +85,50 @@ impl Resolver {
             .set_nonblocking(true)
             .and_then(|()| tokio::net::TcpListener::from_std(tcp))
             .map_err(tcp_failed)?;
+        let (udp, tcp) = (Arc::new(udp), Arc::new(tcp));
         let directory = Arc::clone(&self.directory);
-        let session = Arc::new(Session::new(sandbox, directory, Arc::clone(&self.sockets)));
+        let sockets = Arc::clone(&self.sockets);
+        let closing = self.closing.subscribe();
+        let session = Arc::new(Session::new(sandbox, directory, sockets, closing));
         let mut tasks = JoinSet::new();
-        tasks.spawn(Arc::clone(&session).serve_udp(udp));
-        tasks.spawn(session.serve_tcp(tcp));
-        self.tasks().insert(sandbox, tasks);
+        tasks.spawn(Arc::clone(&session).serve_udp(Arc::clone(&udp)));
+        tasks.spawn(session.serve_tcp(Arc::clone(&tcp)));
+        self.served().insert(sandbox, Served { tasks, udp, tcp });
         Ok(())
+    }
+
+    /// Copies of the sockets of a sandbox, UDP and TCP: whoever holds them keeps the ports open, and what is sent to
+    /// them waits for the next resolver that is given them.
+    pub fn sockets(&self, sandbox: SandboxId) -> io::Result<Option<[OwnedFd; 2]>> {
+        let served = self.served();
+        let Some(Served { udp, tcp, .. }) = served.get(&sandbox) else {
+            return Ok(None);
+        };
+        let udp = udp.as_fd().try_clone_to_owned()?;
+        Ok(Some([udp, tcp.as_fd().try_clone_to_owned()?]))
+    }
+
+    /// Takes no more queries, and answers those under way for as long as `patience`: others wait in the sockets.
+    pub async fn drain(&self, patience: Duration) {
+        self.closing.send_replace(true);
+        let served = std::mem::take(&mut *self.served());
+        let ends = served.into_values().map(|it| it.tasks.join_all());
+        // those that take longer are as good as lost: their clients ask again
+        let _ = timeout(patience, futures_util::future::join_all(ends)).await;
     }
 
     /// Ends the answering of a sandbox's queries, those under way included, and closes its sockets shortly after;
     /// nothing if it has not begun.
     pub fn stop(&self, sandbox: SandboxId) {
-        self.tasks().remove(&sandbox);
+        self.served().remove(&sandbox);
     }
 
     /// Whether a sandbox's queries are being answered.
     pub fn serves(&self, sandbox: SandboxId) -> bool {
-        self.tasks().contains_key(&sandbox)
+        self.served().contains_key(&sandbox)
     }
 
-    fn tasks(&self) -> MutexGuard<'_, HashMap<SandboxId, JoinSet<()>>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn served(&self) -> MutexGuard<'_, HashMap<SandboxId, Served>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use hickory_proto::op::ResponseCode;
 use rnet_model::SandboxId;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
@@ -40,6 +40,7 @@ pub(crate) struct Session {
     forwarder: Forwarder,
     permits: Arc<Semaphore>,
     turn: AtomicU32,
+    closing: watch::Receiver<bool>,
 }
 
 /// What a message leads to.
@@ -63,6 +64,7 @@ impl Session {
         sandbox: SandboxId,
         directory: Arc<RwLock<Directory>>,
         sockets: Arc<dyn Sockets>,
+        closing: watch::Receiver<bool>,
     ) -> Self {
         Self {
             sandbox,
@@ -70,12 +72,12 @@ impl Session {
             forwarder: Forwarder::new(sockets),
             permits: Arc::new(Semaphore::new(MAX_FORWARDED)),
             turn: AtomicU32::new(0),
+            closing,
         }
     }
 
-    /// Answers datagrams for as long as it is polled: local names at once, in place, the others as tasks of its own.
-    pub(crate) async fn serve_udp(self: Arc<Self>, socket: UdpSocket) {
-        let socket = Arc::new(socket);
+    /// Answers datagrams until the resolver closes: local names at once, in place, the others as tasks of its own.
+    pub(crate) async fn serve_udp(self: Arc<Self>, socket: Arc<UdpSocket>) {
         let mut forwards = JoinSet::new();
         loop {
             tokio::select! {
@@ -86,12 +88,14 @@ impl Session {
                     }
                 }
                 Some(_) = forwards.join_next() => {}
+                () = self.closed() => break,
             }
         }
+        forwards.join_all().await;
     }
 
-    /// Answers the connections of a listener for as long as it is polled.
-    pub(crate) async fn serve_tcp(self: Arc<Self>, listener: TcpListener) {
+    /// Answers the connections of a listener until the resolver closes.
+    pub(crate) async fn serve_tcp(self: Arc<Self>, listener: Arc<TcpListener>) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -103,8 +107,16 @@ impl Session {
                     }
                 },
                 Some(_) = connections.join_next() => {}
+                () = self.closed() => break,
             }
         }
+        connections.join_all().await;
+    }
+
+    /// Waits until the resolver takes no more queries.
+    async fn closed(&self) {
+        // the sender is gone only once nobody polls this
+        let _ = self.closing.clone().wait_for(|closing| *closing).await;
     }
 
     fn drain(
@@ -139,7 +151,14 @@ impl Session {
         let (mut reader, writer) = stream.into_split();
         let writer = Arc::new(Mutex::new(writer));
         let mut forwards = JoinSet::new();
-        while let Ok(Ok(query)) = timeout(IDLE, read_message(&mut reader)).await {
+        loop {
+            let query = tokio::select! {
+                read = timeout(IDLE, read_message(&mut reader)) => match read {
+                    Ok(Ok(query)) => query,
+                    _ => break,
+                },
+                () = self.closed() => break,
+            };
             match self.step(&query, Transport::Tcp) {
                 Step::Done => break,
                 Step::Reply(reply) => {

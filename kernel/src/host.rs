@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use rnet_model::{Cidr, ForeignBridge, HostFacts, IfName, Place, Protocol, SandboxId};
 
 use crate::contract::{Host, PortReservation, ResolverSockets, SocketKind};
@@ -13,6 +14,10 @@ use crate::{facts, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
+
+/// How much of a sandbox's questions waits in its socket while nobody reads it, in bytes as the kernel counts them: a
+/// question takes 768, and memory only while it waits.
+const QUERIES_WAITING: usize = 1 << 20;
 
 impl Host for Netlink {
     fn facts(&self) -> Result<HostFacts, KernelError> {
@@ -86,6 +91,8 @@ impl Host for Netlink {
 fn listen() -> io::Result<ResolverSockets> {
     let udp = UdpSocket::bind((RESOLVER, 0))?;
     let tcp = TcpListener::bind((RESOLVER, 0))?;
+    // a hint: less than it is no reason to go without names
+    let _ = setsockopt(&udp, sockopt::RcvBufForce, &QUERIES_WAITING);
     udp.set_nonblocking(true)?;
     tcp.set_nonblocking(true)?;
     Ok(ResolverSockets { udp, tcp })

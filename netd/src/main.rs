@@ -30,6 +30,7 @@ fn main() -> Result<()> {
         .context("cannot start threads")?;
     let (daemon, listener) = build(&config, runtime.handle())?;
     runtime.block_on(run(Arc::clone(&daemon), listener))?;
+    runtime.block_on(daemon.drain_names());
     daemon.rest();
     tracing::info!("drained");
     // a removed socket tells clients more than a dead one

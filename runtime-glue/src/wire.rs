@@ -2,16 +2,20 @@
 //!
 //! Only root may connect. A client sends one [`Request`], a JSON value on a line, and gets one [`Reply`] on a line.
 //! After that the connection is
-//! - `start`, `kill`, `resize`: closed;
+//! - `start`, `kill`, `resize`, `keep`, `kept`: closed;
 //! - `attach`: a stream;
 //! - `exec`: where a second reply, [`Reply::Exited`], tells the exit code in the end. Its first reply carries a
 //!   descriptor (SCM_RIGHTS): the stream.
+//!
+//! `keep` comes with descriptors, which the monitor holds on to, and the reply to `kept` gives copies of them: that is
+//! how open sockets outlive a daemon.
 //!
 //! A stream takes bytes for the standard input, which ends when the client shuts down its sending half, and gives
 //! output: without a terminal in frames as the Docker Engine API has them, `[1 stdout | 2 stderr, 0, 0, 0, length
 //! u32 BE]` and that many bytes; with a terminal the bytes as they are. It ends when the process has.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -54,6 +58,10 @@ pub(crate) enum Request {
         rows: u16,
         columns: u16,
     },
+    /// Hold the descriptors that come along, instead of those held before.
+    Keep,
+    /// Give copies of the descriptors held.
+    Kept,
 }
 
 /// Which of a container's streams to share.
@@ -148,54 +156,62 @@ pub(crate) fn connect(directory: &Path) -> io::Result<UnixStream> {
     through_descriptor(directory, |socket| UnixStream::connect(socket))
 }
 
-/// Sends a value on a line, with a descriptor if one is given.
+/// The most descriptors that travel with one line.
+pub(crate) const DESCRIPTORS: usize = 4;
+
+/// Sends a value on a line, and [`DESCRIPTORS`] or fewer with it.
 pub(crate) fn send<T: Serialize>(
     mut socket: &UnixStream,
     value: &T,
-    descriptor: Option<BorrowedFd<'_>>,
+    descriptors: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
     let mut line = serde_json::to_vec(value)?;
     line.push(b'\n');
-    let Some(descriptor) = descriptor else {
+    if descriptors.is_empty() {
         return socket.write_all(&line);
-    };
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [descriptor];
-    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    if !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(ErrorKind::InvalidInput.into());
+    }
     let parts = [io::IoSlice::new(&line)];
     let sent = rustix::net::sendmsg(socket.as_fd(), &parts, &mut ancillary, SendFlags::NOSIGNAL)?;
     socket.write_all(&line[sent..])
 }
 
-/// Receives a line, with a descriptor if one comes along; never takes a byte beyond the line.
-pub(crate) fn receive<T: DeserializeOwned>(
-    mut socket: &UnixStream,
-) -> io::Result<(T, Option<OwnedFd>)> {
-    let (mut line, mut descriptor) = (Vec::new(), None);
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+/// Receives a line with the descriptors that come along; never takes a byte beyond the line.
+pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<(T, Vec<OwnedFd>)> {
+    let (mut line, mut descriptors) = (Vec::new(), Vec::new());
     while line.last() != Some(&b'\n') {
         let mut byte = [0];
-        if line.is_empty() {
-            let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-            let mut parts = [io::IoSliceMut::new(&mut byte)];
-            let flags = RecvFlags::CMSG_CLOEXEC;
-            let got = rustix::io::retry_on_intr(|| {
-                rustix::net::recvmsg(socket.as_fd(), &mut parts, &mut ancillary, flags)
-            })?;
-            if got.bytes == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            descriptor = ancillary.drain().find_map(|message| match message {
-                RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-                _ => None,
-            });
-        } else {
-            socket.read_exact(&mut byte)?;
+        if read(socket, &mut byte, &mut descriptors)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
         }
         line.push(byte[0]);
     }
-    Ok((serde_json::from_slice(&line)?, descriptor))
+    Ok((serde_json::from_slice(&line)?, descriptors))
+}
+
+/// Reads what there is, and adds the descriptors that came along.
+pub(crate) fn read(
+    socket: &UnixStream,
+    buffer: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [io::IoSliceMut::new(buffer)];
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let got = rustix::io::retry_on_intr(|| {
+        rustix::net::recvmsg(socket.as_fd(), &mut parts, &mut ancillary, flags)
+    })?;
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(came) = message {
+            descriptors.extend(came);
+        }
+    }
+    Ok(got.bytes)
 }
 
 fn through_descriptor<T>(
@@ -214,27 +230,27 @@ fn through_descriptor<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]
     fn a_line_and_a_descriptor_travel_together_and_nothing_more_is_taken() {
         let (one, two) = UnixStream::pair().unwrap();
         let (end, mut other_end) = UnixStream::pair().unwrap();
-        send(&one, &Reply::Running { pid: 7 }, Some(end.as_fd())).unwrap();
-        send(&one, &Reply::Exited { code: 3 }, None).unwrap();
-        let (reply, descriptor) = receive::<Reply>(&two).unwrap();
+        send(&one, &Reply::Running { pid: 7 }, &[end.as_fd()]).unwrap();
+        send(&one, &Reply::Exited { code: 3 }, &[]).unwrap();
+        let (reply, mut descriptors) = receive::<Reply>(&two).unwrap();
         assert!(matches!(reply, Reply::Running { pid: 7 }));
-        UnixStream::from(descriptor.unwrap())
+        UnixStream::from(descriptors.pop().unwrap())
             .write_all(b"x")
             .unwrap();
         other_end.read_exact(&mut [0]).unwrap();
-        assert!(matches!(
-            receive::<Reply>(&two).unwrap(),
-            (Reply::Exited { code: 3 }, None)
-        ));
+        let (reply, descriptors) = receive::<Reply>(&two).unwrap();
+        assert!(matches!(reply, Reply::Exited { code: 3 }) && descriptors.is_empty());
         drop(one);
         let end = receive::<Reply>(&two).unwrap_err();
-        assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(end.kind(), ErrorKind::UnexpectedEof);
     }
 
     #[test]

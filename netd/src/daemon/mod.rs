@@ -14,6 +14,7 @@ mod ports;
 mod reconcile;
 mod resolve;
 mod rest;
+mod resume;
 mod streams;
 mod undo;
 

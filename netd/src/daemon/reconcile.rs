@@ -9,8 +9,8 @@ use rnet_model::{Endpoint, EndpointId, Object, Phase, Resource, Sandbox, Sandbox
 use super::Daemon;
 use crate::error::{Result, chain};
 
-/// How many sandboxes are rebuilt at a time: each waits for the kernel more than it computes.
-const REBUILDERS: usize = 16;
+/// How many sandboxes are seen to at a time: each waits for the kernel more than it computes.
+const WORKERS: usize = 16;
 
 /// What a reconcile changed; all zero when it is done a second time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -30,6 +30,7 @@ impl Daemon {
     /// being put right.
     pub(super) fn reconcile(self: &Arc<Self>) -> Result<Report> {
         let mut report = Report::default();
+        self.resume_names();
         self.make_predefined_networks()?;
         self.take_up_containers()?;
         for sandbox in self.abandoned_sandboxes() {
@@ -92,15 +93,7 @@ impl Daemon {
             }
         }
         let sandboxes: Vec<_> = self.read(|state| state.sandboxes().cloned().collect());
-        std::thread::scope(|scope| {
-            for share in sandboxes.chunks(sandboxes.len().div_ceil(REBUILDERS).max(1)) {
-                scope.spawn(|| {
-                    share
-                        .iter()
-                        .for_each(|sandbox| self.rebuild_sandbox(sandbox))
-                });
-            }
-        });
+        side_by_side(&sandboxes, |sandbox| self.rebuild_sandbox(sandbox));
     }
 
     fn rebuild_sandbox(&self, sandbox: &Sandbox) {
@@ -147,4 +140,14 @@ impl Daemon {
         }
         Ok(orphans.len())
     }
+}
+
+/// Does something with each of `all`, many at a time.
+pub(super) fn side_by_side<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
+    let work = &work;
+    std::thread::scope(|scope| {
+        for share in all.chunks(all.len().div_ceil(WORKERS).max(1)) {
+            scope.spawn(move || share.iter().for_each(work));
+        }
+    });
 }

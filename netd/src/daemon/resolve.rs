@@ -56,6 +56,7 @@ impl Daemon {
         if !self.resolver.serves(sandbox) {
             let sockets = self.hands.host.resolver_sockets(sandbox)?;
             self.resolver.serve(sandbox, sockets.udp, sockets.tcp)?;
+            self.leave_sockets(sandbox);
         }
         Ok(())
     }
@@ -83,6 +84,9 @@ impl Daemon {
         });
         if !stays {
             self.resolver.stop(sandbox);
+            if !whole {
+                self.leave_sockets(sandbox);
+            }
         }
         Ok(())
     }
@@ -94,7 +98,7 @@ pub(super) fn host_resolv_conf() -> ResolvConf {
 }
 
 /// What a sandbox sees; none where it is on no network that resolves names.
-fn view(state: &State, sandbox: SandboxId, host: &ResolvConf) -> Option<View> {
+pub(super) fn view(state: &State, sandbox: SandboxId, host: &ResolvConf) -> Option<View> {
     let record = state.sandbox(sandbox)?;
     let networks: Vec<_> = networks(state, sandbox)
         .filter(|network| network.is_user_defined())
@@ -131,7 +135,7 @@ fn networks(state: &State, sandbox: SandboxId) -> impl Iterator<Item = &Network>
     live.filter_map(|endpoint| state.network(endpoint.network))
 }
 
-fn names(state: &State, endpoint: &Endpoint) -> Option<EndpointNames> {
+pub(super) fn names(state: &State, endpoint: &Endpoint) -> Option<EndpointNames> {
     let network = state
         .network(endpoint.network)
         .filter(|network| network.is_user_defined())?;

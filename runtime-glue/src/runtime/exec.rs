@@ -35,13 +35,14 @@ impl Runtime {
     /// A program that cannot be run is a [`RuntimeError::Command`].
     pub fn exec(&self, id: &ContainerId, exec: &ExecSpec) -> Result<ExecStream, RuntimeError> {
         let request = Request::Exec(Box::new(exec.clone()));
-        match self.ask("run a program in", id, &request)? {
-            (Reply::Running { pid }, control, Some(descriptor)) => Ok(ExecStream {
+        let (reply, control, mut descriptors) = self.ask("run a program in", id, &request, &[])?;
+        match (reply, descriptors.pop()) {
+            (Reply::Running { pid }, Some(descriptor)) => Ok(ExecStream {
                 pid,
                 stream: UnixStream::from(descriptor),
                 exit: ExecExit { id: *id, control },
             }),
-            (other, ..) => Err(RuntimeError::Refused {
+            (other, _) => Err(RuntimeError::Refused {
                 operation: "run a program in",
                 id: *id,
                 message: format!("its monitor answered {other:?}"),
@@ -58,7 +59,7 @@ impl Runtime {
         id: &ContainerId,
         options: AttachOptions,
     ) -> Result<UnixStream, RuntimeError> {
-        self.ask("attach to", id, &Request::Attach(options))
+        self.ask("attach to", id, &Request::Attach(options), &[])
             .map(|(_, stream, _)| stream)
     }
 }

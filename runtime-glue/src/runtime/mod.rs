@@ -1,11 +1,12 @@
 //! The daemon's side of the bundled runtime: containers as directories, each with a monitor behind a socket.
 
 mod exec;
+mod keep;
 mod state;
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -93,17 +94,18 @@ impl Runtime {
     ///
     /// A program that cannot be run is a [`RuntimeError::Command`], and the end of the container.
     pub fn start(&self, id: &ContainerId) -> Result<(), RuntimeError> {
-        self.ask("start", id, &Request::Start).map(drop)
+        self.ask("start", id, &Request::Start, &[]).map(drop)
     }
 
     /// Sends a signal to the first process of a container.
     pub fn kill(&self, id: &ContainerId, signal: i32) -> Result<(), RuntimeError> {
-        self.ask("signal", id, &Request::Kill { signal }).map(drop)
+        self.ask("signal", id, &Request::Kill { signal }, &[])
+            .map(drop)
     }
 
     /// Sends the signal of its specification that asks a container to end.
     pub fn stop(&self, id: &ContainerId) -> Result<(), RuntimeError> {
-        self.ask("stop", id, &Request::Stop).map(drop)
+        self.ask("stop", id, &Request::Stop, &[]).map(drop)
     }
 
     /// Tells a terminal its size: that of the first process, or of one of `exec` by its number.
@@ -122,6 +124,7 @@ impl Runtime {
                 rows,
                 columns,
             },
+            &[],
         )
         .map(drop)
     }
@@ -237,13 +240,14 @@ impl Runtime {
         operation: &'static str,
         id: &ContainerId,
         request: &Request,
-    ) -> Result<(Reply, UnixStream, Option<OwnedFd>), RuntimeError> {
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(Reply, UnixStream, Vec<OwnedFd>), RuntimeError> {
         let life = self.life(id)?;
         let asked = || {
             let socket = wire::connect(&self.directory(id))?;
-            wire::send(&socket, request, None)?;
-            let (reply, descriptor) = wire::receive::<Reply>(&socket)?;
-            Ok((reply, socket, descriptor))
+            wire::send(&socket, request, descriptors)?;
+            let (reply, descriptors) = wire::receive::<Reply>(&socket)?;
+            Ok((reply, socket, descriptors))
         };
         match asked() {
             Ok((Reply::Failed(failure), ..)) => Err(failure.into_error(operation, *id)),

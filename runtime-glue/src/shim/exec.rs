@@ -77,7 +77,7 @@ impl Exec {
             self.stdio.drain();
             if let Some(control) = self.control.take() {
                 // a client that is gone does not want to know
-                let _ = wire::send(&control, &Reply::Exited { code: status.code }, None);
+                let _ = wire::send(&control, &Reply::Exited { code: status.code }, &[]);
             }
         }
         self.control = self.control.take().filter(|control| !hung_up(control));

@@ -37,6 +37,8 @@ pub(super) struct Monitor {
     pub(super) terminals: Option<Terminals>,
     pub(super) stdio: Stdio,
     pub(super) execs: Vec<Exec>,
+    /// What the daemon wants to find open when it comes back.
+    pub(super) kept: Vec<OwnedFd>,
     /// Why the program could not be run, with the exit code that stands for it.
     pub(super) failed: Option<(String, i32)>,
     pub(super) ended: bool,
@@ -102,6 +104,7 @@ impl Monitor {
             terminals,
             stdio,
             execs: Vec::new(),
+            kept: Vec::new(),
             failed: None,
             ended: false,
         })
@@ -156,8 +159,8 @@ impl Monitor {
     }
 
     fn progress(&mut self) {
-        for (socket, request) in self.server.requests() {
-            self.answer(socket, request);
+        for asked in self.server.requests() {
+            self.answer(asked);
         }
         self.stdio.progress();
         self.execs.retain_mut(Exec::progress);

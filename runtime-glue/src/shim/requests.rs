@@ -8,13 +8,19 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::exec::Exec;
 use super::monitor::{Monitor, root_of};
+use super::server::Asked;
 use crate::spec::ExecSpec;
 use crate::wire::{self, AttachOptions, Failure, Reply, Request};
 use crate::{RuntimeError, init, record, sys, user};
 
 impl Monitor {
     /// Does what a client asks for, and tells it.
-    pub(super) fn answer(&mut self, socket: UnixStream, request: Request) {
+    pub(super) fn answer(&mut self, asked: Asked) {
+        let Asked {
+            request,
+            descriptors,
+            socket,
+        } = asked;
         let result = match request {
             Request::Start => self.start(),
             Request::Kill { signal } => self.kill(signal),
@@ -24,6 +30,15 @@ impl Monitor {
                 rows,
                 columns,
             } => self.resize(process, rows, columns),
+            Request::Keep => {
+                self.kept = descriptors;
+                Ok(())
+            }
+            Request::Kept => {
+                let kept: Vec<_> = self.kept.iter().map(AsFd::as_fd).collect();
+                let _ = wire::send(&socket, &Reply::Done, &kept);
+                return;
+            }
             Request::Attach(options) => return self.attach(socket, options),
             Request::Exec(exec) => match self.exec(&exec, &socket) {
                 Ok(()) => return,
@@ -32,7 +47,7 @@ impl Monitor {
         };
         let reply = result.map_or_else(Reply::Failed, |()| Reply::Done);
         // a client that is gone does not want to know
-        let _ = wire::send(&socket, &reply, None);
+        let _ = wire::send(&socket, &reply, &[]);
     }
 
     fn start(&mut self) -> Result<(), Failure> {
@@ -78,8 +93,8 @@ impl Monitor {
 
     fn attach(&mut self, socket: UnixStream, options: AttachOptions) {
         if self.ended {
-            let _ = wire::send(&socket, &Reply::Failed(Failure::NotRunning), None);
-        } else if wire::send(&socket, &Reply::Done, None).is_ok() {
+            let _ = wire::send(&socket, &Reply::Failed(Failure::NotRunning), &[]);
+        } else if wire::send(&socket, &Reply::Done, &[]).is_ok() {
             self.stdio.attach(socket, options);
         }
     }
@@ -112,7 +127,7 @@ impl Monitor {
         let _ = wire::send(
             control,
             &Reply::Running { pid: exec.pid() },
-            Some(theirs.as_fd()),
+            &[theirs.as_fd()],
         );
         self.execs.push(exec);
         Ok(())

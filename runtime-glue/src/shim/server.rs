@@ -1,14 +1,14 @@
 //! Connections that have not said yet what they want.
 
-use std::io::{ErrorKind, Read};
-use std::os::fd::AsFd;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags};
 
 use crate::RuntimeError;
-use crate::wire::{self, Failure, LONGEST, Reply, Request};
+use crate::wire::{self, DESCRIPTORS, Failure, LONGEST, Reply, Request};
 
 /// The socket of a monitor, with the connections that are still speaking.
 pub(super) struct Server {
@@ -19,6 +19,16 @@ pub(super) struct Server {
 struct Talk {
     socket: UnixStream,
     line: Vec<u8>,
+    descriptors: Vec<OwnedFd>,
+}
+
+/// A request that is complete.
+pub(super) struct Asked {
+    pub(super) request: Request,
+    /// What came along.
+    pub(super) descriptors: Vec<OwnedFd>,
+    /// Where to answer; it does not block.
+    pub(super) socket: UnixStream,
 }
 
 enum Heard {
@@ -52,13 +62,14 @@ impl Server {
         );
     }
 
-    /// The requests that are complete, each with the connection to answer on, which does not block.
-    pub(super) fn requests(&mut self) -> Vec<(UnixStream, Request)> {
+    /// The requests that are complete.
+    pub(super) fn requests(&mut self) -> Vec<Asked> {
         while let Ok((socket, _)) = self.listener.accept() {
             if is_ours(&socket) && socket.set_nonblocking(true).is_ok() {
                 self.talks.push(Talk {
                     socket,
                     line: Vec::new(),
+                    descriptors: Vec::new(),
                 });
             }
         }
@@ -66,13 +77,14 @@ impl Server {
         for mut talk in std::mem::take(&mut self.talks) {
             match talk.hear() {
                 Heard::Part => self.talks.push(talk),
-                Heard::Request(request) => requests.push((talk.socket, request)),
+                Heard::Request(request) => requests.push(Asked {
+                    request,
+                    descriptors: talk.descriptors,
+                    socket: talk.socket,
+                }),
                 Heard::Nonsense(message) => {
-                    let _ = wire::send(
-                        &talk.socket,
-                        &Reply::Failed(Failure::Other { message }),
-                        None,
-                    );
+                    let failed = Reply::Failed(Failure::Other { message });
+                    let _ = wire::send(&talk.socket, &failed, &[]);
                 }
                 Heard::Nothing => {}
             }
@@ -85,10 +97,9 @@ impl Talk {
     fn hear(&mut self) -> Heard {
         let mut buffer = [0; 4096];
         loop {
-            match self.socket.read(&mut buffer) {
+            match wire::read(&self.socket, &mut buffer, &mut self.descriptors) {
                 Ok(0) => return Heard::Nothing,
                 Ok(count) => self.line.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Heard::Part,
                 Err(_) => return Heard::Nothing,
             }
@@ -98,8 +109,10 @@ impl Talk {
                     Err(error) => Heard::Nonsense(format!("not understood: {error}")),
                 };
             }
-            if self.line.len() > LONGEST {
-                return Heard::Nonsense(format!("a request is longer than {LONGEST} bytes"));
+            if self.line.len() > LONGEST || self.descriptors.len() > DESCRIPTORS {
+                return Heard::Nonsense(format!(
+                    "a request is longer than {LONGEST} bytes or brings more than {DESCRIPTORS} descriptors"
+                ));
             }
         }
     }

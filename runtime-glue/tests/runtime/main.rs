@@ -5,6 +5,7 @@
 mod crowd;
 mod exec;
 mod isolation;
+mod keep;
 mod lab;
 mod lifecycle;
 mod limits;

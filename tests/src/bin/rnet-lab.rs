@@ -13,6 +13,10 @@ fn main() -> Result<()> {
         "host" => world::host(),
         "outside" => world::outside(),
         "name-server" => world::name_server::serve(&arguments.next().context("which address?")?),
+        "asker" => world::asker::ask(
+            &arguments.next().context("which name?")?,
+            &arguments.next().context("until which file is there?")?,
+        ),
         role => bail!("a lab has no role {role}"),
     }
 }

@@ -9,6 +9,7 @@
 //! Their standard input is a pipe from the test process. When that closes it, or dies however it may, process 1 of
 //! the lab ends, and the kernel ends every process in the lab with it.
 
+pub mod asker;
 pub(crate) mod control_groups;
 mod mounts;
 pub mod name_server;

@@ -7,6 +7,7 @@ mod kill;
 mod limits;
 mod live;
 mod many;
+mod names_kept;
 mod ports;
 mod start;
 mod toggles;

@@ -54,6 +54,9 @@ impl Daemon {
         self.write_files(&container)?;
         let spec = self.spec(&container)?;
         let created = self.runtime.create(&container.id, &spec)?;
+        if let Some(sandbox) = sandbox.filter(|it| self.resolver.serves(*it)) {
+            self.leave_sockets(sandbox);
+        }
         self.open_streams(&container);
         self.runtime.start(&container.id)?;
         let started = Timestamp::now();
