@@ -1,5 +1,7 @@
 //! Why a driver cannot answer.
 
+use rnet_model::InvalidInterfaceSysctl;
+
 /// What was asked of a network or an endpoint that its driver cannot honour.
 ///
 /// All are the asker's to mend; only [`DriverError::MultipleSubnets`] is a refusal (403 in the Docker Engine API)
@@ -30,6 +32,9 @@ pub enum DriverError {
         /// The label.
         label: String,
     },
+    /// An endpoint is to set what is no variable of its interface.
+    #[error(transparent)]
+    InvalidSysctl(#[from] InvalidInterfaceSysctl),
     /// A network has more than one subnet of a family.
     #[error(
         "bridge driver doesn't support multiple subnets: give network {network} at most one IPv4 and one IPv6 subnet"

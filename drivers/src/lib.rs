@@ -7,11 +7,13 @@ use std::net::IpAddr;
 
 use rnet_model::{Endpoint, HostFacts, IfName, Network, NetworkPolicy, Resource};
 
+mod announcements;
 mod bridge;
 mod error;
 mod host;
 mod null;
 
+pub use announcements::Announcements;
 pub use error::DriverError;
 
 /// Answers which kernel resources should exist for a network of one kind.
@@ -42,6 +44,11 @@ pub trait Driver: Send + Sync {
         _facts: &HostFacts,
     ) -> Result<Vec<Resource>, DriverError> {
         Ok(Vec::new())
+    }
+
+    /// How a new endpoint tells its neighbours which hardware address its addresses have now.
+    fn announcements(&self, _network: &Network) -> Result<Announcements, DriverError> {
+        Ok(Announcements::NONE)
     }
 
     /// What interface names inside a sandbox begin with; a number follows.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cidr, EndpointId, IfName, MacAddress, NetworkId, Resource, SandboxId};
+use crate::{Cidr, ContainerLink, EndpointId, IfName, MacAddress, NetworkId, Resource, SandboxId};
 
 /// How far an endpoint is, as recorded before the kernel is touched.
 ///
@@ -32,14 +32,30 @@ pub struct EndpointSettings {
     pub ipv4_address: Option<IpAddr>,
     /// A fixed IPv6 address.
     pub ipv6_address: Option<IpAddr>,
+    /// Addresses of link scope, beside those of the network's subnets.
+    #[serde(default)]
+    pub link_local: Vec<IpAddr>,
     /// A fixed hardware address.
     pub mac_address: Option<MacAddress>,
     /// Names that resolve to this endpoint, on its network only.
     pub aliases: Vec<String>,
+    /// What its container calls others on the network; nobody else does.
+    #[serde(default)]
+    pub links: Vec<ContainerLink>,
     /// Which of a sandbox's endpoints gives the default route: the highest wins.
     pub gw_priority: i64,
     /// Endpoint options, under Docker's labels.
     pub driver_options: BTreeMap<String, String>,
+}
+
+impl EndpointSettings {
+    /// Its addresses of link scope, each with the prefix length of its range (RFC 3927, RFC 4291 section 2.5.6).
+    pub fn link_local_cidrs(&self) -> impl Iterator<Item = Cidr> {
+        self.link_local.iter().map(|&address| {
+            let prefix = if address.is_ipv4() { 16 } else { 64 };
+            Cidr::new(address, prefix).expect("both are within the family's bits")
+        })
+    }
 }
 
 /// One attachment, with the kernel resources it stands on.

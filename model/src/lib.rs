@@ -2,10 +2,12 @@
 //!
 //! Nothing here does I/O and nothing here depends on another rnet crate: every crate speaks these values.
 
+mod container_link;
 mod dns;
 mod endpoint;
 mod facts;
 mod id;
+mod interface_sysctl;
 mod link;
 mod link_object;
 mod network;
@@ -14,10 +16,12 @@ mod port;
 mod resource;
 mod sandbox;
 
+pub use container_link::{ContainerLink, InvalidContainerLink};
 pub use dns::DnsConfig;
 pub use endpoint::{Endpoint, EndpointSettings, Phase};
 pub use facts::{ForeignBridge, HostFacts};
 pub use id::{ContainerId, EndpointId, InvalidId, NetworkId, SandboxId};
+pub use interface_sysctl::{ENDPOINT_SYSCTLS, InterfaceSysctl, InvalidInterfaceSysctl};
 pub use link::{IfName, InvalidIfName, InvalidMac, InvalidMtu, MacAddress, Mtu};
 pub use link_object::{Adopted, Bridge, Patch, PatchEnd, Veth, VethPeer};
 pub use network::{Network, Subnet};

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use rnet_model::MacAddress;
+use rnet_model::{ContainerLink, MacAddress};
 
 use crate::parse::attachment::Attachment;
 use crate::parse::host_entry::HostEntry;
@@ -92,7 +92,7 @@ pub(crate) struct Process {
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkOptions {
     /// Attach to a network, `host`, `none` or `container:NAME`; or
-    /// name=NAME,ip=…,ip6=…,alias=…,mac-address=…,gw-priority=…,driver-opt=KEY=VALUE
+    /// name=NAME,ip=…,ip6=…,link-local-ip=…,alias=…,link=…,mac-address=…,gw-priority=…,driver-opt=KEY=VALUE
     #[arg(long, alias = "net", value_name = "NETWORK")]
     pub(crate) network: Vec<Attachment>,
     /// Use this address on the first network
@@ -101,9 +101,15 @@ pub(crate) struct NetworkOptions {
     /// Use this IPv6 address on the first network
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) ip6: Option<Ipv6Addr>,
+    /// Use this link-local address on the first network as well
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) link_local_ip: Vec<IpAddr>,
     /// Give it another name on the first network
     #[arg(long, alias = "net-alias", value_name = "NAME")]
     pub(crate) network_alias: Vec<String>,
+    /// Let it call another container on the first network so; nobody else does
+    #[arg(long, value_name = "CONTAINER[:ALIAS]")]
+    pub(crate) link: Vec<ContainerLink>,
     /// Use this MAC address on the first network
     #[arg(long, value_name = "MAC")]
     pub(crate) mac_address: Option<MacAddress>,
@@ -119,6 +125,9 @@ pub(crate) struct NetworkOptions {
     /// Name the container's host
     #[arg(short = 'h', long)]
     pub(crate) hostname: Option<String>,
+    /// Set a variable of the kernel for its network, for instance net.ipv4.ip_forward=1
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) sysctl: Vec<Pair>,
     /// Ask this DNS server
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) dns: Vec<IpAddr>,

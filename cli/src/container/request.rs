@@ -43,6 +43,9 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         network_mode: attachments.first().map(|first| first.network.clone()),
         port_bindings: Some(ports::bindings(&network.publish)),
         publish_all_ports: Some(network.publish_all),
+        // on the default network links are the container's; the daemon passes them over elsewhere
+        links: some(network.link.iter().map(ToString::to_string).collect()),
+        sysctls: Some(pair::map(&network.sysctl)).filter(|sysctls| !sysctls.is_empty()),
         dns: some(network.dns.iter().map(ToString::to_string).collect()),
         dns_search: some(network.dns_search),
         dns_options: some(network.dns_option),
@@ -112,10 +115,14 @@ fn attachments(options: &NetworkOptions) -> Result<Vec<Attachment>> {
             "host, none and container:NAME cannot be combined with another --network",
         ));
     }
-    if let Some(Attachment { endpoint, .. }) = attachments.first_mut() {
+    if let Some(Attachment { network, endpoint }) = attachments.first_mut() {
         endpoint
             .aliases
             .extend(options.network_alias.iter().cloned());
+        endpoint.link_local_ips.extend(&options.link_local_ip);
+        if network != DEFAULT_NETWORK && network != "bridge" {
+            endpoint.links.extend(options.link.iter().cloned());
+        }
         merge(
             &mut endpoint.ip,
             options.ip,
@@ -226,6 +233,23 @@ mod tests {
             "n2": { "GwPriority": 2 },
         });
         assert_eq!(request["NetworkingConfig"]["EndpointsConfig"], endpoints);
+    }
+
+    #[test]
+    fn links_are_the_endpoints_except_on_the_default_network() {
+        let named =
+            request("--network n1 --link db:database --sysctl net.ipv4.ip_forward=1 busybox");
+        let named = named.unwrap();
+        let endpoint = &named["NetworkingConfig"]["EndpointsConfig"]["n1"];
+        assert_eq!(endpoint["Links"], json!(["db:database"]));
+        assert_eq!(named["HostConfig"]["Sysctls"]["net.ipv4.ip_forward"], "1");
+        let default = request("--link db --link-local-ip 169.254.7.7 busybox").unwrap();
+        let endpoint = &default["NetworkingConfig"]["EndpointsConfig"]["default"];
+        let only = json!({ "IPAMConfig": { "LinkLocalIPs": ["169.254.7.7"] } });
+        assert_eq!(
+            (endpoint, &default["HostConfig"]["Links"]),
+            (&only, &json!(["db:db"]))
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `network connect` and `disconnect`: containers come to a network and leave it.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
 use clap::Args;
-use rnet_model::MacAddress;
+use rnet_model::{ContainerLink, MacAddress};
 
 use crate::api::{Api, segment};
 use crate::error::Result;
@@ -20,12 +20,18 @@ pub(crate) struct Connect {
     /// Use this IPv6 address
     #[arg(long, value_name = "ADDRESS")]
     ip6: Option<Ipv6Addr>,
+    /// Use this link-local address as well
+    #[arg(long, value_name = "ADDRESS")]
+    link_local_ip: Vec<IpAddr>,
     /// Use this MAC address
     #[arg(long, value_name = "MAC")]
     mac_address: Option<MacAddress>,
     /// Give the container another name on this network
     #[arg(long, value_name = "NAME")]
     alias: Vec<String>,
+    /// Let the container call another one so; nobody else does
+    #[arg(long, value_name = "CONTAINER[:ALIAS]")]
+    link: Vec<ContainerLink>,
     /// Set an option of the driver
     #[arg(long, value_name = "KEY=VALUE")]
     driver_opt: Vec<Pair>,
@@ -55,7 +61,9 @@ impl Connect {
         let endpoint = Endpoint {
             ip: self.ip,
             ip6: self.ip6,
+            link_local_ips: self.link_local_ip,
             mac_address: self.mac_address,
+            links: self.link,
             aliases: self.alias,
             driver_opts: pair::map(&self.driver_opt),
             gw_priority: self.gw_priority,

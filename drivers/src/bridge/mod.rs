@@ -4,11 +4,12 @@ use std::iter::once;
 use std::net::{IpAddr, Ipv6Addr};
 
 use rnet_model::{
-    Bridge as BridgeLink, Cidr, Endpoint, FamilyPolicy, HostFacts, IfName, Inbound, MacAddress,
-    Network, NetworkPolicy, Object, Resource, SourceNat, Subnet, Veth, VethPeer,
+    Bridge as BridgeLink, Cidr, Endpoint, FamilyPolicy, HostFacts, IfName, Inbound,
+    InterfaceSysctl, MacAddress, Network, NetworkPolicy, Object, Resource, SourceNat, Subnet, Veth,
+    VethPeer,
 };
 
-use crate::{Driver, DriverError};
+use crate::{Announcements, Driver, DriverError};
 
 mod options;
 #[cfg(test)]
@@ -68,16 +69,22 @@ impl Driver for Bridge {
                 mac: endpoint.mac,
             },
         });
-        let addresses = endpoint
-            .addresses
-            .iter()
-            .map(|&cidr| address(&endpoint.ifname, cidr));
+        let ifname = &endpoint.ifname;
+        let own = endpoint.addresses.iter().copied();
+        let addresses = own.chain(endpoint.settings.link_local_cidrs());
+        let addresses = addresses.map(|cidr| address(ifname, cidr));
+        let asked = InterfaceSysctl::of(&endpoint.settings)?;
         let inside = endpoint_sysctls(endpoint, facts)
             .into_iter()
             .chain(addresses)
+            .chain(asked.iter().map(|sysctl| sysctl.on(ifname)))
             .chain(once(Object::Up(endpoint.ifname.clone())))
             .map(|object| Resource::sandbox(endpoint.sandbox, object));
         Ok(once(Resource::host(veth)).chain(inside).collect())
+    }
+
+    fn announcements(&self, network: &Network) -> Result<Announcements, DriverError> {
+        Options::of(network).map(|options| options.announcements)
     }
 
     fn interface_prefix(&self, network: &Network) -> Result<String, DriverError> {
@@ -192,11 +199,9 @@ fn bridge_sysctls(network: &Network, bridge: &IfName, facts: &HostFacts) -> Vec<
 }
 
 fn endpoint_sysctls(endpoint: &Endpoint, facts: &HostFacts) -> Vec<Object> {
-    ipv6_sysctls(
-        &endpoint.ifname,
-        endpoint.addresses.iter().any(Cidr::is_ipv6),
-        facts,
-    )
+    let own = endpoint.addresses.iter().copied();
+    let mut addresses = own.chain(endpoint.settings.link_local_cidrs());
+    ipv6_sysctls(&endpoint.ifname, addresses.any(|it| it.is_ipv6()), facts)
 }
 
 /// IPv6 is off where it was not asked for; where it is on, nobody on the link may change the link's routes.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
-use rnet_model::{HostFacts, IfName, Mtu, Network};
+use rnet_model::{ENDPOINT_SYSCTLS, HostFacts, IfName, Mtu, Network};
 
-use crate::DriverError;
+use crate::{Announcements, DriverError};
 
 const NAME: &str = "com.docker.network.bridge.name";
 const ICC: &str = "com.docker.network.bridge.enable_icc";
@@ -15,6 +17,8 @@ const DEFAULT_BRIDGE: &str = "com.docker.network.bridge.default_bridge";
 const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
 const MTU: &str = "com.docker.network.driver.mtu";
 const INTERFACE_PREFIX: &str = "com.docker.network.container_iface_prefix";
+const ADVERTISE_MESSAGES: &str = "com.docker.network.advertise_addr_nmsgs";
+const ADVERTISE_INTERVAL: &str = "com.docker.network.advertise_addr_ms";
 /// Already in the endpoint's interface name when a driver sees it.
 const ENDPOINT_IFNAME: &str = "com.docker.network.endpoint.ifname";
 
@@ -23,15 +27,12 @@ const DOCKERS: &str = "com.docker.network.";
 
 /// Options of Docker's that rnet lacks, each with the one value that asks for what rnet does anyway.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("com.docker.network.advertise_addr_ms", ""),
-    ("com.docker.network.advertise_addr_nmsgs", ""),
     ("com.docker.network.bridge.gateway_mode_ipv4", "nat"),
     ("com.docker.network.bridge.gateway_mode_ipv6", "nat"),
     ("com.docker.network.bridge.inhibit_ipv4", "false"),
     ("com.docker.network.bridge.trusted_host_interfaces", ""),
     ("com.docker.network.enable_ipv4", ""),
     ("com.docker.network.enable_ipv6", ""),
-    ("com.docker.network.endpoint.sysctls", ""),
     ("com.docker.network.host_ipv4", ""),
     ("com.docker.network.host_ipv6", ""),
 ];
@@ -57,6 +58,8 @@ pub(super) struct Options {
     pub(super) interface_prefix: String,
     /// Where ports are published that name no address of the host.
     pub(super) host_binding: Option<IpAddr>,
+    /// How new endpoints tell their neighbours of themselves.
+    pub(super) announcements: Announcements,
 }
 
 impl Options {
@@ -72,6 +75,7 @@ impl Options {
             mtu: None,
             interface_prefix: "eth".to_owned(),
             host_binding: None,
+            announcements: Announcements::default(),
         };
         for (label, value) in &network.options {
             options.set(label, value)?;
@@ -101,13 +105,21 @@ impl Options {
     fn set(&mut self, label: &str, value: &str) -> Result<(), DriverError> {
         match label {
             // Docker takes an empty text for "choose yourself".
-            NAME | INTERFACE_PREFIX | HOST_BINDING if value.is_empty() => {}
+            NAME | INTERFACE_PREFIX | HOST_BINDING | ADVERTISE_MESSAGES | ADVERTISE_INTERVAL
+                if value.is_empty() => {}
             NAME => self.bridge = parse(label, value, "an interface name of 1 to 15 characters")?,
             ICC => self.icc = boolean(label, value)?,
             MASQUERADE => self.masquerade = boolean(label, value)?,
             DEFAULT_BRIDGE => _ = boolean(label, value)?,
             MTU => self.mtu = mtu(label, value)?,
             INTERFACE_PREFIX => self.interface_prefix = prefix(label, value)?,
+            ADVERTISE_MESSAGES => {
+                self.announcements.count = within(label, value, 0..=3, "0 to 3 messages")?
+            }
+            ADVERTISE_INTERVAL => {
+                let milliseconds = within(label, value, 100..=2000, "100 to 2000 milliseconds")?;
+                self.announcements.interval = Duration::from_millis(milliseconds);
+            }
             HOST_BINDING => self.host_binding = Some(parse(label, value, "an IP address")?),
             _ => refuse(label, value)?,
         }
@@ -115,11 +127,11 @@ impl Options {
     }
 }
 
-/// Checks the options of an endpoint, none of which is the driver's to carry out.
+/// Checks the options of an endpoint, all of which are the same for every driver.
 pub(super) fn check_endpoint(options: &BTreeMap<String, String>) -> Result<(), DriverError> {
     options
         .iter()
-        .filter(|(label, _)| *label != ENDPOINT_IFNAME)
+        .filter(|(label, _)| ![ENDPOINT_IFNAME, ENDPOINT_SYSCTLS].contains(&label.as_str()))
         .try_for_each(|(label, value)| refuse(label, value))
 }
 
@@ -139,6 +151,18 @@ fn refuse(label: &str, value: &str) -> Result<(), DriverError> {
 
 fn parse<T: FromStr>(label: &str, value: &str, expected: &'static str) -> Result<T, DriverError> {
     value.parse().map_err(|_| invalid(label, value, expected))
+}
+
+fn within(
+    label: &str,
+    value: &str,
+    range: RangeInclusive<u64>,
+    expected: &'static str,
+) -> Result<u64, DriverError> {
+    match parse(label, value, expected)? {
+        number if range.contains(&number) => Ok(number),
+        _ => Err(invalid(label, value, expected)),
+    }
 }
 
 /// The spellings of Go's `strconv.ParseBool`, which Docker's clients rely on.
@@ -218,6 +242,12 @@ mod tests {
             (INTERFACE_PREFIX, "thirteen-char", room),
             (INTERFACE_PREFIX, "a/b", room),
             (HOST_BINDING, "localhost", "expected an IP address"),
+            (ADVERTISE_MESSAGES, "4", "expected 0 to 3 messages"),
+            (
+                ADVERTISE_INTERVAL,
+                "99",
+                "expected 100 to 2000 milliseconds",
+            ),
         ] {
             let whole = format!("invalid value {value:?} for option {label}: {expected}");
             assert_eq!(message(label, value), whole);
@@ -257,11 +287,11 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_may_choose_its_interface_name_and_nothing_else() {
+    fn an_endpoint_may_choose_its_interfaces_name_and_variables_and_nothing_else() {
         let check = |label: &str| check_endpoint(&BTreeMap::from([(label.into(), "x".into())]));
         assert_eq!(check(ENDPOINT_IFNAME), Ok(()));
         assert_eq!(check("my.label"), Ok(()));
-        assert!(check("com.docker.network.endpoint.sysctls").is_err());
+        assert_eq!(check(ENDPOINT_SYSCTLS), Ok(()));
         assert!(check("com.docker.network.endpoint.ifnam").is_err());
     }
 }

@@ -152,6 +152,28 @@ link add vethcdcdcdcdcdc up master br-abababababab type veth peer intf0 address 
 }
 
 #[test]
+fn an_endpoint_has_the_variables_and_link_local_addresses_asked_for_before_it_is_up() {
+    let mut endpoint = endpoint(&["172.25.100.2/16"]);
+    endpoint.settings.link_local = vec![ip("169.254.7.7"), ip("fe80::77")];
+    let label = rnet_model::ENDPOINT_SYSCTLS.to_owned();
+    let list = "net.ipv4.conf.IFNAME.log_martians=1".to_owned();
+    endpoint.settings.driver_options.insert(label, list);
+    let resources = text(Bridge.endpoint_resources(&network(&[], &[V4]), &endpoint, &HOST));
+    let inside: Vec<_> = resources.lines().skip(1).collect();
+    let expected = [
+        "sysctl net/ipv6/conf/intf0/disable_ipv6=0",
+        "sysctl net/ipv6/conf/intf0/accept_ra=0",
+        "address add 172.25.100.2/16 dev intf0",
+        "address add 169.254.7.7/16 dev intf0",
+        "address add fe80::77/64 dev intf0",
+        "sysctl net/ipv4/conf/intf0/log_martians=1",
+        "link set intf0 up",
+    ];
+    let sandbox = endpoint.sandbox.short();
+    assert_eq!(inside, expected.map(|it| format!("-n {sandbox} {it}")));
+}
+
+#[test]
 fn endpoints_that_may_not_talk_are_isolated_ports() {
     let golden = "\
 link add vethcdcdcdcdcdc up master br-abababababab mtu 1400 type veth peer intf0 address 02:42:ac:19:64:02 netns efefefefefef isolated on

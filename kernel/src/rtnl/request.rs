@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST};
-use netlink_packet_route::address::{AddressHeaderFlags, AddressMessage};
+use netlink_packet_route::address::{AddressHeaderFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkExtentMask, LinkMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteScope,
@@ -210,10 +210,15 @@ fn show(message: LinkMessageBuilder<LinkUnspec>, flags: u16) -> Request {
 
 fn address(link: u32, cidr: Cidr) -> AddressMessage {
     match cidr {
-        Cidr::V4(cidr) => AddressMessageBuilder::<Ipv4Addr>::new()
-            .index(link)
-            .address(cidr.ip(), cidr.prefix())
-            .build(),
+        Cidr::V4(cidr) => {
+            let message = AddressMessageBuilder::<Ipv4Addr>::new().index(link);
+            let mut message = message.address(cidr.ip(), cidr.prefix()).build();
+            // the kernel sees this by itself in IPv6 only; elsewhere it would be taken for a source (RFC 3927, 2.6.1)
+            if cidr.ip().is_link_local() {
+                message.header.scope = AddressScope::Link;
+            }
+            message
+        }
         Cidr::V6(cidr) => {
             let message = AddressMessageBuilder::<Ipv6Addr>::new().index(link);
             let mut message = message.address(cidr.ip(), cidr.prefix()).build();

@@ -25,6 +25,9 @@ pub(super) const OLDEST: ApiVersion = ApiVersion::new(40);
 /// The newest version that is spoken.
 pub(super) const NEWEST: ApiVersion = ApiVersion::new(51);
 
+/// The first version in which networks are told apart as the source of the default route.
+pub(super) const GATEWAY_PRIORITY: ApiVersion = ApiVersion::new(48);
+
 impl ApiVersion {
     /// Version 1.`minor`.
     pub(super) const fn new(minor: u32) -> Self {

@@ -51,13 +51,14 @@ struct Plan {
 impl Daemon {
     /// Makes a sandbox with its endpoints, or nothing.
     ///
-    /// Its resources are decided here. It is gone after the next start of the daemon unless a container that is on
+    /// Its resources are decided here; what it brings of its own comes before its endpoints. It is gone after the next start of the daemon unless a container that is on
     /// record as running calls it its own.
     pub fn create_sandbox(&self, mut sandbox: Sandbox, requests: &[EndpointRequest]) -> Result<()> {
-        sandbox.resources = vec![
+        let made_first = [
             Resource::host(Object::Namespace(sandbox.id)),
             Resource::sandbox(sandbox.id, Object::Up(loopback())),
         ];
+        sandbox.resources.splice(0..0, made_first);
         self.realise(self.reserve(sandbox, requests, true)?)
     }
 

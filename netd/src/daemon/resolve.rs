@@ -104,11 +104,14 @@ pub(super) fn view(state: &State, sandbox: SandboxId, host: &ResolvConf) -> Opti
         .filter(|network| network.is_user_defined())
         .map(|network| network.id)
         .collect();
+    let live = state.endpoints_of(sandbox).filter(|it| is_live(it));
+    let links = live.flat_map(|endpoint| &endpoint.settings.links);
+    let links = links.map(|link| (link.alias.clone(), link.container.clone()));
     let forward = forwarding(state, record, host);
     let view = View {
         sandbox,
         networks,
-        links: Default::default(),
+        links: links.collect(),
         forward,
     };
     (!view.networks.is_empty()).then_some(view)

@@ -10,18 +10,16 @@ use bollard_stubs::models::{
 };
 use serde::Deserialize;
 
+use super::sysctls;
 use crate::api::body::Json;
 use crate::api::error::Failure;
 use crate::api::query::Params;
-use crate::api::version::ApiVersion;
+use crate::api::version::{ApiVersion, GATEWAY_PRIORITY};
 use crate::api::{Answer, Api};
 use crate::daemon::ContainerRequest;
 
 /// The first version in which a container is created on several networks at once.
 const SEVERAL_NETWORKS: ApiVersion = ApiVersion::new(44);
-
-/// The first version in which networks are told apart as the source of the default route.
-const GATEWAY_PRIORITY: ApiVersion = ApiVersion::new(48);
 
 /// A body with the member that endpoints have taken over.
 #[derive(Deserialize, Default)]
@@ -43,9 +41,10 @@ pub(super) async fn create(
             "config cannot be empty in order to create a container",
         ));
     }
-    let body = adapt(body, version)?;
+    let mut body = adapt(body, version)?;
     let name = params.text("name").map(str::to_owned);
-    let warnings = warnings(&body);
+    let mut warnings = warnings(&body);
+    warnings.extend(sysctls::migrate(&mut body, version)?);
     let request = ContainerRequest { name, body };
     let id = api
         .run(move |daemon| daemon.create_container(request))
@@ -103,7 +102,7 @@ fn adapt(body: Body, version: ApiVersion) -> Result<ContainerCreateBody, Failure
 }
 
 /// The endpoint on the network that the network mode names.
-fn main_endpoint<'a>(
+pub(super) fn main_endpoint<'a>(
     host: &HostConfig,
     config: &'a mut Option<NetworkingConfig>,
 ) -> &'a mut EndpointSettings {

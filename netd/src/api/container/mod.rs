@@ -6,6 +6,7 @@ mod exec;
 mod lifecycle;
 mod list;
 mod prune;
+mod sysctls;
 mod top;
 mod wait;
 

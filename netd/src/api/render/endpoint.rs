@@ -56,7 +56,8 @@ fn shown(network: &Network, asked: &Asked, endpoint: Option<&Endpoint>) -> Endpo
         .filter(|_| network.is_user_defined());
     EndpointSettings {
         ipam_config: ipam(asked),
-        links: None,
+        links: (!asked.links.is_empty())
+            .then(|| asked.links.iter().map(ToString::to_string).collect()),
         mac_address: Some(mac.map(|mac| mac.to_string()).unwrap_or_default()),
         aliases: Some(asked.aliases.clone()),
         driver_opts: Some(asked.driver_options.clone().into_iter().collect()),
@@ -75,11 +76,11 @@ fn shown(network: &Network, asked: &Asked, endpoint: Option<&Endpoint>) -> Endpo
 
 fn ipam(asked: &Asked) -> Option<EndpointIpamConfig> {
     let text = |address: Option<IpAddr>| address.map(|ip| ip.to_string());
-    let (ipv4_address, ipv6_address) = (text(asked.ipv4_address), text(asked.ipv6_address));
-    let fixed = ipv4_address.is_some() || ipv6_address.is_some();
-    fixed.then_some(EndpointIpamConfig {
-        ipv4_address,
-        ipv6_address,
-        link_local_ips: None,
-    })
+    let link_local = asked.link_local.iter().map(IpAddr::to_string);
+    let config = EndpointIpamConfig {
+        ipv4_address: text(asked.ipv4_address),
+        ipv6_address: text(asked.ipv6_address),
+        link_local_ips: (!asked.link_local.is_empty()).then(|| link_local.collect()),
+    };
+    (config != EndpointIpamConfig::default()).then_some(config)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rnet_model::{EndpointId, EndpointSettings, Network, NetworkId, SandboxId};
 
+use super::create::Mistakes;
 use crate::container::{Container, NetworkMode};
 use crate::daemon::Daemon;
 use crate::daemon::attach::EndpointRequest;
@@ -159,23 +160,37 @@ pub(super) fn may_connect(
     may_have(network, settings)
 }
 
-/// Refuses settings that only user-defined networks have.
+/// Refuses settings that only user-defined networks have, and addresses of link scope that are the network's.
 pub(super) fn may_have(network: &Network, settings: &EndpointSettings) -> Result<()> {
+    let mut mistakes = Mistakes::default();
     let fixed = settings.ipv4_address.is_some() || settings.ipv6_address.is_some();
-    if network.is_user_defined() {
-        return Ok(());
+    if !network.is_user_defined() {
+        let only = [
+            (
+                fixed,
+                "user specified IP address is supported on user defined networks only",
+            ),
+            (
+                !settings.aliases.is_empty(),
+                "network-scoped aliases are only supported for user-defined networks",
+            ),
+            (
+                !settings.links.is_empty(),
+                "links of an endpoint are only supported for user-defined networks",
+            ),
+        ];
+        let asked = only.into_iter().filter(|(asked, _)| *asked);
+        asked.for_each(|(_, mistake)| mistakes.note(mistake));
     }
-    if fixed {
-        return Err(Error::invalid(
-            "user specified IP address is supported on user defined networks only",
-        ));
+    for &address in &settings.link_local {
+        let mut subnets = network.subnets.iter().map(|subnet| subnet.subnet);
+        if let Some(subnet) = subnets.find(|subnet| subnet.contains(address)) {
+            mistakes.note(format!(
+                "invalid link-local IP address: {address} is in the network's subnet {subnet}"
+            ));
+        }
     }
-    if !settings.aliases.is_empty() {
-        return Err(Error::invalid(
-            "network-scoped aliases are only supported for user-defined networks",
-        ));
-    }
-    Ok(())
+    mistakes.none()
 }
 
 fn not_connected(container: &str, network: &Network) -> Error {

@@ -7,8 +7,10 @@ mod name;
 mod networks;
 mod unsupported;
 
+pub(super) use endpoint::Mistakes;
 pub use endpoint::endpoint_settings;
 pub(super) use name::check_name;
+pub(super) use networks::is_host;
 
 use std::sync::Arc;
 
@@ -22,7 +24,7 @@ use crate::daemon::{Daemon, random_bytes};
 use crate::error::{Error, Result};
 use crate::state::Change;
 
-use super::spec;
+use super::{spec, sysctls};
 
 /// A container someone asks for.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +90,7 @@ fn publish_all(host: &mut HostConfig, exposed: &[String]) {
 /// Parses all that is parsed again at every start, so that a mistake is found now.
 fn check_host(host: &HostConfig) -> Result<()> {
     limits::check(host)?;
+    sysctls::check(host)?;
     if let Some(bindings) = &host.port_bindings {
         PortRequest::parse(bindings)?;
     }

@@ -7,6 +7,7 @@ mod remove;
 mod spec;
 mod start;
 mod stop;
+mod sysctls;
 mod take_up;
 mod wait;
 

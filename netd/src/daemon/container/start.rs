@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rnet_model::{ContainerId, DnsConfig, Sandbox, SandboxId};
+use rnet_model::{ContainerId, DnsConfig, EndpointSettings, Network, Sandbox, SandboxId};
 use rnet_runtime_glue::RuntimeError;
 
 use super::connect::endpoint_request;
+use super::sysctls;
 use crate::container::{Container, NetworkMode, Run};
+use crate::daemon::lookup;
 use crate::daemon::network::{find_driver, refused_by};
 use crate::daemon::ports::{Families, PortRequest};
 use crate::daemon::{Daemon, random_bytes};
 use crate::error::{Class, Error, Result};
-use crate::state::Change;
+use crate::state::{Change, State};
 
 impl Daemon {
     /// Starts a container that does not run.
@@ -74,10 +76,7 @@ impl Daemon {
         let (requests, families) = self.read(|state| {
             let mut families = Families::default();
             let mut requests = Vec::with_capacity(container.networks.len());
-            for (network, settings) in &container.networks {
-                let network = state
-                    .network(*network)
-                    .ok_or_else(|| Error::no_such_network(network.to_string()))?;
+            for (network, settings) in in_order(state, container)? {
                 families.v4 |= network.enable_ipv4;
                 families.v6 |= network.enable_ipv6;
                 requests.push(endpoint_request(container, network, settings));
@@ -96,7 +95,7 @@ impl Daemon {
             container: container.id,
             dns: dns_config(container)?,
             ports: claim.ports.clone(),
-            resources: Vec::new(),
+            resources: sysctls::resources(&container.host_config, id),
         };
         self.ports.keep(id, claim);
         self.create_sandbox(sandbox, &requests)
@@ -183,6 +182,24 @@ impl Daemon {
             labels.into_iter().chain(facts),
         );
     }
+}
+
+/// A container's networks in the order of its interfaces: the one its mode names, then the others by name.
+fn in_order<'a>(
+    state: &'a State,
+    container: &'a Container,
+) -> Result<Vec<(&'a Network, &'a EndpointSettings)>> {
+    let known = container.networks.iter().map(|(id, settings)| {
+        let network = state.network(*id);
+        let network = network.ok_or_else(|| Error::no_such_network(id.to_string()))?;
+        Ok((network, settings))
+    });
+    let mut networks = known.collect::<Result<Vec<_>>>()?;
+    let mode = container.host_config.network_mode.as_deref();
+    let main = mode.and_then(|mode| lookup::network(state, mode).ok());
+    let is_main = |network: &Network| main.is_some_and(|main| main.id == network.id);
+    networks.sort_by_key(|(network, _)| (!is_main(network), &network.name));
+    Ok(networks)
 }
 
 /// The exit code a program that could not be started is given; none where it was not the program's fault.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::state::State;
 
 /// Whether the container lives in the host's network namespace.
-pub(super) fn is_host(host: &HostConfig) -> bool {
+pub(in crate::daemon::container) fn is_host(host: &HostConfig) -> bool {
     host.network_mode.as_deref() == Some("host")
 }
 
@@ -35,8 +35,11 @@ pub(super) fn resolve(
     let mut networks = BTreeMap::new();
     for (name, settings) in asked {
         let network = network(state, usual(&name))?;
-        let settings = endpoint_settings(settings)?;
-        may_have(network, &settings)?;
+        let settings = endpoint_settings(settings)
+            .and_then(|settings| may_have(network, &settings).map(|()| settings))
+            .map_err(|error| {
+                Error::Invalid(format!("invalid config for network {name}: {error}"))
+            })?;
         may_join(main, network)?;
         if networks.insert(network.id, settings).is_some() {
             return Err(Error::invalid(format!(

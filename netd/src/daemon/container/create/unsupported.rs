@@ -70,6 +70,7 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         dns_options: _,
         dns_search: _,
         extra_hosts: _,
+        links: _,
         // what means nothing to the container
         annotations: _,
         console_size: _,
@@ -105,7 +106,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         cgroupns_mode,
         ipc_mode,
         cgroup,
-        links,
         oom_score_adj,
         pid_mode,
         privileged,
@@ -153,8 +153,11 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         ("HostConfig.MaskedPaths", masked_paths.is_some()),
         ("HostConfig.ReadonlyPaths", readonly_paths.is_some()),
         (
-            "HostConfig.Sysctls",
-            sysctls.as_ref().is_some_and(|it| !it.is_empty()),
+            "HostConfig.Sysctls outside net.",
+            sysctls
+                .iter()
+                .flatten()
+                .any(|(name, _)| !name.starts_with("net.")),
         ),
         (
             "HostConfig.Runtime",
@@ -165,7 +168,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
             matches!(isolation, Some(Isolation::PROCESS | Isolation::HYPERV)),
         ),
         ("HostConfig.Init", on(*init)),
-        ("HostConfig.Links", list(links)),
         (
             "HostConfig.RestartPolicy",
             !matches!(restart, None | Some(Restart::EMPTY | Restart::NO)),
@@ -304,6 +306,10 @@ mod tests {
                 "HostConfig.SecurityOpt",
             ),
             (r#"{"PidMode":"host"}"#, "HostConfig.PidMode"),
+            (
+                r#"{"Sysctls":{"net.core.somaxconn":"9","kernel.msgmax":"9"}}"#,
+                "HostConfig.Sysctls outside net.",
+            ),
             (r#"{"CgroupnsMode":"host"}"#, "HostConfig.CgroupnsMode"),
             (
                 r#"{"RestartPolicy":{"Name":"always"}}"#,
