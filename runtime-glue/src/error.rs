@@ -159,6 +159,12 @@ pub enum RuntimeError {
         /// The group they are in.
         cgroup: String,
     },
+    /// Processes of a container did not stop, or go on, when told to.
+    #[error("the processes in control group {cgroup} can neither be held nor let go: try again")]
+    StillMoving {
+        /// The group they are in.
+        cgroup: String,
+    },
 }
 
 impl RuntimeError {

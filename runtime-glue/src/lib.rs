@@ -10,6 +10,7 @@ pub mod defaults;
 mod error;
 pub mod image;
 mod init;
+mod limits;
 pub mod log;
 mod record;
 mod runtime;
@@ -20,7 +21,7 @@ mod user;
 mod wire;
 
 pub use capability::{Capabilities, UnknownCapability};
-pub use cgroup::Usage;
+pub use cgroup::{CpuUsage, DiskUsage, MemoryUsage, Usage};
 pub use error::{AccountKind, RuntimeError};
 pub use record::Exit;
 pub use runtime::{ContainerState, Created, ExecExit, ExecStream, Runtime};

@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::limits::{Ceiling, CpuTime, Limits, Measure, Throttle};
 use crate::{Capabilities, RuntimeError};
-
-/// What the kernel's shortest quota is of its default period (kernel/sched/core.c, min_cfs_quota_period).
-const LEAST_NANO_CPUS: u64 = 10_000_000;
 
 /// The kernel's limit (__NEW_UTS_LEN).
 const LONGEST_HOSTNAME: usize = 64;
@@ -55,26 +53,15 @@ pub struct Spec {
 impl Spec {
     /// Refuses what can be seen to be impossible without looking at the machine.
     pub(crate) fn validate(&self) -> Result<(), RuntimeError> {
-        let limits = &self.limits;
-        let reason = match (limits.memory, limits.memory_swap) {
-            (None, Some(_)) => "a limit of memory and swap needs one of memory".to_owned(),
-            (Some(memory), Some(both)) if both < memory => {
-                format!(
-                    "memory and swap together, {both} bytes, are less than memory, {memory} bytes"
-                )
-            }
-            _ if limits.nano_cpus.is_some_and(|nano| nano < LEAST_NANO_CPUS) => {
-                "a limit of cpus must be at least 0.01".to_owned()
-            }
-            _ if self.hostname.len() > LONGEST_HOSTNAME => {
-                format!(
-                    "the host name {:?} has more than {LONGEST_HOSTNAME} bytes",
-                    self.hostname
-                )
-            }
-            _ => return Ok(()),
-        };
-        Err(RuntimeError::InvalidSpec { reason })
+        self.limits.validate()?;
+        if self.hostname.len() > LONGEST_HOSTNAME {
+            let reason = format!(
+                "the host name {:?} has more than {LONGEST_HOSTNAME} bytes",
+                self.hostname
+            );
+            return Err(RuntimeError::InvalidSpec { reason });
+        }
+        Ok(())
     }
 }
 
@@ -160,20 +147,6 @@ pub enum Network {
     Host,
     /// A namespace made before and pinned at this path.
     Namespace(PathBuf),
-}
-
-/// What a container may use up; none is no limit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Bytes of memory.
-    pub memory: Option<u64>,
-    /// Bytes of memory and swap space together, at least `memory`.
-    pub memory_swap: Option<u64>,
-    /// Billionths of a CPU, at least 10,000,000.
-    pub nano_cpus: Option<u64>,
-    /// Processes and threads.
-    pub pids: Option<u64>,
 }
 
 /// A process to add to a running container.

@@ -1,118 +1,131 @@
-//! Setting limits, and reading what was used, where the controller of each lives.
+//! Setting limits, where the controller of each lives.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use super::hierarchy::Version;
 use super::{Cgroup, v1, v2};
 use crate::RuntimeError;
-use crate::spec::Limits;
+use crate::limits::Limits;
 
-/// What the processes of a container use; none where no controller counts it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Usage {
-    /// Bytes of memory, caches included.
-    pub memory: Option<u64>,
-    /// Processes and threads.
-    pub pids: Option<u64>,
-}
-
-/// What a container's processes can be limited in.
+/// What a container's processes can be limited in, or counted by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Controller {
     Memory,
     Cpu,
+    CpuAccounting,
+    CpuSet,
     Pids,
+    Io,
+    Freezer,
 }
 
 impl Controller {
-    pub(super) const ALL: [Self; 3] = [Self::Memory, Self::Cpu, Self::Pids];
+    /// Those that limits are set by.
+    const LIMITING: [Self; 5] = [Self::Memory, Self::Cpu, Self::CpuSet, Self::Pids, Self::Io];
 
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Cpu => "cpu",
-            Self::Pids => "pids",
+    const fn name(self, version: Version) -> &'static str {
+        match (self, version) {
+            (Self::Memory, _) => "memory",
+            (Self::CpuAccounting, Version::One) => "cpuacct",
+            (Self::Cpu | Self::CpuAccounting, _) => "cpu",
+            (Self::CpuSet, _) => "cpuset",
+            (Self::Pids, _) => "pids",
+            (Self::Io, Version::One) => "blkio",
+            (Self::Io, Version::Two) => "io",
+            (Self::Freezer, _) => "freezer",
         }
     }
 }
 
 /// One value of one file of a group.
 pub(super) struct Setting {
-    pub(super) file: &'static str,
+    /// The file; more than one where kernels name it differently.
+    pub(super) files: &'static [&'static str],
     pub(super) value: String,
     /// What it limits, for the user.
     pub(super) limit: &'static str,
+    /// Whether it was asked for, or is our addition where the kernel has it.
+    pub(super) asked: bool,
 }
 
-impl Cgroup {
-    /// What the group uses now.
-    pub(crate) fn usage(&self) -> Usage {
-        let number = |controller: Controller, v1: &str, v2: &str| {
-            let (version, directory) = self.place_of(controller)?;
-            let file = if version == Version::One { v1 } else { v2 };
-            fs::read_to_string(directory.join(file))
-                .ok()?
-                .trim()
-                .parse()
-                .ok()
-        };
-        Usage {
-            memory: number(Controller::Memory, v1::MEMORY_USAGE, v2::MEMORY_USAGE),
-            pids: number(Controller::Pids, "pids.current", "pids.current"),
+impl Setting {
+    /// One that was asked for.
+    pub(super) const fn asked(
+        limit: &'static str,
+        files: &'static [&'static str],
+        value: String,
+    ) -> Self {
+        Self {
+            files,
+            value,
+            limit,
+            asked: true,
         }
     }
 
-    /// Whether the kernel killed one of its processes for want of memory.
-    pub(crate) fn ran_out_of_memory(&self) -> bool {
-        let count = || {
-            let (version, directory) = self.place_of(Controller::Memory)?;
-            let file = if version == Version::One {
-                v1::OOM_EVENTS
-            } else {
-                v2::OOM_EVENTS
-            };
-            let events = fs::read_to_string(directory.join(file)).ok()?;
-            let line = events
-                .lines()
-                .find_map(|line| line.strip_prefix("oom_kill "))?;
-            line.trim().parse::<u64>().ok()
-        };
-        count().is_some_and(|kills| kills > 0)
+    fn write(&self, directory: &Path) -> io::Result<()> {
+        let mut outcome = Err(ErrorKind::NotFound.into());
+        for file in self.files {
+            outcome = fs::write(directory.join(file), &self.value);
+            if !matches!(&outcome, Err(error) if error.kind() == ErrorKind::NotFound) {
+                break;
+            }
+        }
+        outcome
+    }
+}
+
+impl Cgroup {
+    /// Sets limits; what none is given for stays as it is.
+    pub(crate) fn limit(&self, limits: &Limits) -> Result<(), RuntimeError> {
+        Controller::LIMITING
+            .into_iter()
+            .try_for_each(|controller| self.limit_by(controller, limits))
     }
 
-    fn place_of(&self, controller: Controller) -> Option<(Version, PathBuf)> {
+    pub(super) fn place_of(&self, controller: Controller) -> Option<(Version, PathBuf)> {
         self.directories()
-            .find(|(hierarchy, _)| hierarchy.controllers.iter().any(|c| c == controller.name()))
+            .find(|(hierarchy, _)| {
+                let name = controller.name(hierarchy.version);
+                hierarchy.controllers.iter().any(|it| it == name)
+            })
             .map(|(hierarchy, directory)| (hierarchy.version, directory))
     }
 
-    /// Sets what a controller is told by the limits.
-    pub(super) fn limit(
-        &self,
-        controller: Controller,
-        limits: &Limits,
-    ) -> Result<(), RuntimeError> {
+    fn limit_by(&self, controller: Controller, limits: &Limits) -> Result<(), RuntimeError> {
         let place = self.place_of(controller);
         let settings = match place {
             Some((Version::One, _)) => v1::settings(controller, limits),
             Some((Version::Two, _)) | None => v2::settings(controller, limits),
         };
-        for setting in settings {
-            let missing = RuntimeError::UnsupportedLimit {
+        let name = controller.name(place.as_ref().map_or(Version::Two, |(version, _)| *version));
+        let missing = |setting: &Setting| match setting.asked {
+            true => Err(RuntimeError::UnsupportedLimit {
                 limit: setting.limit,
-                controller: controller.name(),
-            };
-            let Some((_, directory)) = &place else {
-                return Err(missing);
-            };
-            let file = directory.join(setting.file);
-            match fs::write(&file, &setting.value) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing),
-                other => other.map_err(RuntimeError::file("set the limit", file))?,
+                controller: name,
+            }),
+            false => Ok(()),
+        };
+        let Some((_, directory)) = &place else {
+            return settings.iter().try_for_each(missing);
+        };
+        // some values bound each other, and the right order depends on what they were: whatever is refused is tried
+        // again once the others are set
+        let mut refused = Vec::new();
+        for setting in settings {
+            match setting.write(directory) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => missing(&setting)?,
+                Err(_) => refused.push(setting),
             }
         }
-        Ok(())
+        refused.into_iter().try_for_each(|setting| {
+            let file = directory.join(setting.files[0]);
+            setting
+                .write(directory)
+                .map_err(RuntimeError::file("set the limit", file))
+        })
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! A limit is set where its controller lives; joining, killing and removing concern all hierarchies.
 
+mod freezer;
 mod hierarchy;
 mod limits;
+mod usage;
 mod v1;
 mod v2;
 
@@ -17,10 +19,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal};
 
 use crate::RuntimeError;
-use crate::spec::Limits;
+use crate::limits::{Ceiling, Limits};
 use hierarchy::{Hierarchy, Version};
-use limits::Controller;
-pub use limits::Usage;
+pub use usage::{CpuUsage, DiskUsage, MemoryUsage, Usage};
 
 /// How long killed processes may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,9 +57,7 @@ impl Cgroup {
             patiently(is_gone, || hierarchy.create(&self.path))
                 .map_err(RuntimeError::file("create the control group", directory))?;
         }
-        Controller::ALL
-            .into_iter()
-            .try_for_each(|controller| self.limit(controller, limits))
+        self.limit(limits)
     }
 
     /// Files to write `0` to, each of which takes the writing thread into one hierarchy of version 1.
@@ -126,6 +125,8 @@ impl Cgroup {
                 // it may be gone already, which is as well
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
             }
+            // who is frozen cannot end
+            let _ = self.thaw();
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -192,6 +193,19 @@ fn is_gone(error: &io::Error) -> bool {
 
 fn is_busy(error: &io::Error) -> bool {
     error.kind() == ErrorKind::ResourceBusy
+}
+
+/// A number as the kernel reads it.
+fn text<N: ToString>(number: Option<N>) -> Option<String> {
+    number.map(|number| number.to_string())
+}
+
+/// A ceiling as the kernel reads it, which has a word of its own for none.
+fn ceiling(ceiling: Ceiling, none: &str) -> String {
+    match ceiling {
+        Ceiling::Unlimited => none.to_owned(),
+        Ceiling::At(most) => most.to_string(),
+    }
 }
 
 fn patiently(

@@ -1,5 +1,6 @@
 //! The daemon's side of the bundled runtime: containers as directories, each with a monitor behind a socket.
 
+mod control;
 mod exec;
 mod keep;
 mod state;
@@ -18,7 +19,7 @@ use rnet_model::ContainerId;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use crate::cgroup::{self, Cgroup, Usage};
+use crate::cgroup::{self, Cgroup};
 use crate::record::{self, Life};
 use crate::wire::{self, Reply, Request};
 use crate::{RuntimeError, Spec, sys};
@@ -127,12 +128,6 @@ impl Runtime {
             &[],
         )
         .map(drop)
-    }
-
-    /// What a container's processes use now.
-    pub fn usage(&self, id: &ContainerId) -> Result<Usage, RuntimeError> {
-        self.life(id)?;
-        Ok(self.cgroup(id)?.usage())
     }
 
     /// A descriptor that becomes readable when the monitor of a container has ended, after it recorded the exit; at

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rnet_runtime_glue::spec::CpuTime;
 use rnet_runtime_glue::{ContainerState, Runtime, RuntimeError};
 
 use crate::lab::{Lab, await_end, chain, eventually};
@@ -239,8 +240,11 @@ fn a_container_that_cannot_be_made_leaves_nothing() {
     );
     let error = refused(&|spec| spec.process.cwd = "relative".to_owned());
     assert!(error.contains("\"relative\""), "{error}");
-    let error = refused(&|spec| spec.limits.nano_cpus = Some(1));
-    assert!(error.contains("at least 0.01"), "{error}");
+    let error = refused(&|spec| spec.limits.cpu = Some(CpuTime::of_nano_cpus(1)));
+    assert!(
+        error.contains("less than the kernel measures out"),
+        "{error}"
+    );
     let error = refused(&|spec| spec.cgroup = Some("../escape".to_owned()));
     assert!(error.contains("no path of a control group"), "{error}");
     let shim = Runtime::new(

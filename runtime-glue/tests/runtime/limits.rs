@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use rnet_runtime_glue::spec::Limits;
+use rnet_runtime_glue::spec::{Ceiling, CpuTime, Limits};
 
 use crate::lab::{Lab, chain, eventually};
 
@@ -26,7 +26,7 @@ fn a_container_has_no_more_processes_than_it_may() {
     let lab = Lab::new();
     let (exit, output) = lab.ran_with(
         "for i in $(seq 30); do sleep 5 & done 2>&1; echo never",
-        |spec| spec.limits.pids = Some(8),
+        |spec| spec.limits.pids = Some(Ceiling::At(8)),
     );
     assert!(
         output.contains("can't fork") && !output.contains("never"),
@@ -41,7 +41,7 @@ fn half_a_cpu_is_written_where_the_kernel_reads_it() {
     let id = lab.id();
     let mut spec = lab.spec(&id, "while :; do :; done");
     spec.limits = Limits {
-        nano_cpus: Some(500_000_000),
+        cpu: Some(CpuTime::of_nano_cpus(500_000_000)),
         memory: Some(64 << 20),
         ..Limits::default()
     };
@@ -75,7 +75,7 @@ fn half_a_cpu_is_written_where_the_kernel_reads_it() {
     let usage = lab.runtime.usage(&id).unwrap();
     assert_eq!(usage.pids, Some(1));
     assert!(
-        (1 << 12..64 << 20).contains(&usage.memory.unwrap()),
+        (1 << 12..64 << 20).contains(&usage.memory.as_ref().unwrap().now),
         "{usage:?}"
     );
 }
@@ -98,7 +98,62 @@ fn swap_alone_is_refused() {
     let lab = Lab::new();
     let id = lab.id();
     let mut spec = lab.spec(&id, "true");
-    spec.limits.memory_swap = Some(1 << 30);
+    spec.limits.memory_swap = Some(Ceiling::At(1 << 30));
     let error = lab.runtime.create(&id, &spec).map_err(chain).unwrap_err();
     assert!(error.contains("needs one of memory"), "{error}");
+}
+
+#[test]
+fn limits_change_while_a_container_runs_in_whatever_order_the_kernel_needs() {
+    let lab = Lab::new();
+    let id = lab.id();
+    let mut spec = lab.spec(&id, "sleep 100");
+    spec.limits.memory = Some(32 << 20);
+    lab.runtime.create(&id, &spec).map_err(chain).unwrap();
+    lab.runtime.start(&id).unwrap();
+    // up, past what memory with swap was, and down again
+    for megabytes in [200, 16] {
+        let limits = Limits {
+            memory: Some(megabytes << 20),
+            cpu: Some(CpuTime::of_nano_cpus(megabytes * 5_000_000)),
+            pids: Some(Ceiling::At(megabytes)),
+            ..Limits::default()
+        };
+        lab.runtime.update(&id, &limits).map_err(chain).unwrap();
+        let usage = lab.runtime.usage(&id).unwrap();
+        assert_eq!(usage.memory.unwrap().limit, Some(megabytes << 20));
+        assert_eq!(usage.pids_limit, Some(megabytes));
+    }
+    let unlimited = Limits {
+        pids: Some(Ceiling::Unlimited),
+        ..Limits::default()
+    };
+    lab.runtime.update(&id, &unlimited).map_err(chain).unwrap();
+    let usage = lab.runtime.usage(&id).unwrap();
+    assert_eq!(usage.pids_limit, None);
+    assert_eq!(usage.memory.unwrap().limit, Some(16 << 20), "not asked for");
+}
+
+#[test]
+fn a_paused_container_stands_still_until_it_is_resumed_and_can_be_removed_all_the_same() {
+    let lab = Lab::new();
+    let id = lab.id();
+    let counting = "i=0; while :; do i=$((i+1)); echo $i > /count; done";
+    lab.runtime
+        .create(&id, &lab.spec(&id, counting))
+        .map_err(chain)
+        .unwrap();
+    lab.runtime.start(&id).unwrap();
+    let cpu = || lab.runtime.usage(&id).unwrap().cpu.unwrap().total;
+    eventually("it counts", || (cpu() > 0).then_some(()));
+
+    lab.runtime.pause(&id).map_err(chain).unwrap();
+    let before = cpu();
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert_eq!(cpu(), before);
+    lab.runtime.resume(&id).map_err(chain).unwrap();
+    eventually("it goes on", || (cpu() > before).then_some(()));
+
+    lab.runtime.pause(&id).map_err(chain).unwrap();
+    lab.runtime.remove(&id).map_err(chain).unwrap();
 }
