@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::api::Api;
-use crate::container::{attach, exec, lifecycle, logs, port, ps, run, start};
+use crate::container::{attach, exec, lifecycle, limits, logs, port, ps, run, start, stats, top};
 use crate::error::Result;
 use crate::host::{self, Host};
 use crate::{image, inspect, network, system};
@@ -33,6 +33,9 @@ enum Command {
     Stop(lifecycle::Stop),
     Restart(lifecycle::Restart),
     Kill(lifecycle::Kill),
+    Pause(lifecycle::Pause),
+    Unpause(lifecycle::Unpause),
+    Update(limits::Update),
     Wait(lifecycle::Wait),
     Rm(lifecycle::Remove),
     Rename(lifecycle::Rename),
@@ -40,6 +43,8 @@ enum Command {
     Attach(attach::Attach),
     Logs(logs::Logs),
     Ps(ps::Ps),
+    Stats(stats::Stats),
+    Top(top::Top),
     Port(port::Port),
     /// Show all about containers, networks or images, as JSON
     Inspect(inspect::InspectAny),
@@ -65,6 +70,9 @@ impl Line {
             Command::Stop(command) => command.run(api).await,
             Command::Restart(command) => command.run(api).await,
             Command::Kill(command) => command.run(api).await,
+            Command::Pause(command) => command.run(api).await,
+            Command::Unpause(command) => command.run(api).await,
+            Command::Update(command) => command.run(api).await,
             Command::Wait(command) => command.run(api).await,
             Command::Rm(command) => command.run(api).await,
             Command::Rename(command) => command.run(api).await,
@@ -72,6 +80,8 @@ impl Line {
             Command::Attach(command) => command.run(api).await,
             Command::Logs(command) => command.run(api).await,
             Command::Ps(command) => command.run(api).await,
+            Command::Stats(command) => command.run(api).await,
+            Command::Top(command) => command.run(api).await,
             Command::Port(command) => command.run(api).await,
             Command::Inspect(command) => command.run(api).await,
             Command::Images(command) => command.run(api).await,

@@ -60,6 +60,9 @@ pub enum Run {
         pid: u32,
         /// When its program was started.
         started: Timestamp,
+        /// Whether its processes are held still.
+        #[serde(default)]
+        paused: bool,
     },
     /// It ran.
     Exited {
@@ -82,6 +85,11 @@ impl Run {
         matches!(self, Self::Running { .. })
     }
 
+    /// Whether the container runs, and its processes are held still.
+    pub const fn is_paused(&self) -> bool {
+        matches!(self, Self::Running { paused: true, .. })
+    }
+
     /// The sandbox of the present run.
     pub const fn sandbox(&self) -> Option<SandboxId> {
         match self {
@@ -94,6 +102,7 @@ impl Run {
     pub const fn status(&self) -> models::ContainerStateStatusEnum {
         match self {
             Self::Created => models::ContainerStateStatusEnum::CREATED,
+            Self::Running { paused: true, .. } => models::ContainerStateStatusEnum::PAUSED,
             Self::Running { .. } => models::ContainerStateStatusEnum::RUNNING,
             Self::Exited { .. } => models::ContainerStateStatusEnum::EXITED,
         }

@@ -53,6 +53,22 @@ pub(crate) struct Kill {
     containers: Vec<String>,
 }
 
+/// Hold all processes of containers still
+#[derive(Args)]
+pub(crate) struct Pause {
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+/// Let the processes of paused containers go on
+#[derive(Args)]
+pub(crate) struct Unpause {
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
 /// Wait until containers have ended, and print their exit codes
 #[derive(Args)]
 pub(crate) struct Wait {
@@ -126,6 +142,24 @@ impl Kill {
                 .docker
                 .kill_container(&segment(container), Some(options.clone()))
                 .await?)
+        })
+        .await
+    }
+}
+
+impl Pause {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        each(&self.containers, async |container| {
+            Ok(api.docker.pause_container(&segment(container)).await?)
+        })
+        .await
+    }
+}
+
+impl Unpause {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        each(&self.containers, async |container| {
+            Ok(api.docker.unpause_container(&segment(container)).await?)
         })
         .await
     }

@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 pub(crate) mod exec;
 pub(crate) mod lifecycle;
+pub(crate) mod limits;
 pub(crate) mod logs;
 pub(crate) mod options;
 pub(crate) mod port;
@@ -10,3 +11,5 @@ pub(crate) mod ps;
 pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod start;
+pub(crate) mod stats;
+pub(crate) mod top;

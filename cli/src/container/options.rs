@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use rnet_model::{ContainerLink, MacAddress};
 
+use super::limits::Limits;
 use crate::parse::attachment::Attachment;
 use crate::parse::host_entry::HostEntry;
 use crate::parse::pair::Pair;
 use crate::parse::ports::{Expose, Publish};
-use crate::parse::units::{Bytes, NanoCpus, SwapBytes};
 use crate::parse::volume::{Bind, Tmpfs};
 
 /// What a container is to be.
@@ -146,18 +146,8 @@ pub(crate) struct NetworkOptions {
 #[derive(Args)]
 #[command(next_help_heading = "Resources")]
 pub(crate) struct Resources {
-    /// Limit its memory, for instance 256m
-    #[arg(short, long, value_name = "BYTES")]
-    pub(crate) memory: Option<Bytes>,
-    /// Limit its memory and swap together; -1 for no limit
-    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
-    pub(crate) memory_swap: Option<SwapBytes>,
-    /// Limit its processor time, for instance 1.5
-    #[arg(long, value_name = "NUMBER")]
-    pub(crate) cpus: Option<NanoCpus>,
-    /// Limit the number of its processes; -1 for no limit
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
-    pub(crate) pids_limit: Option<i64>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
     /// Let it not write to its root file system
     #[arg(long)]
     pub(crate) read_only: bool,

@@ -38,7 +38,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         .chain(network.expose.iter().flat_map(Expose::names))
         .collect();
     let attachments = attachments(&network)?;
-    let host_config = HostConfig {
+    let mut host_config = HostConfig {
         auto_remove: Some(remove),
         network_mode: attachments.first().map(|first| first.network.clone()),
         port_bindings: Some(ports::bindings(&network.publish)),
@@ -57,10 +57,6 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
                 .map(Into::into)
                 .collect(),
         ),
-        memory: resources.memory.map(|bytes| bytes.0),
-        memory_swap: resources.memory_swap.map(|bytes| bytes.0),
-        nano_cpus: resources.cpus.map(|cpus| cpus.0),
-        pids_limit: resources.pids_limit,
         readonly_rootfs: Some(resources.read_only),
         tmpfs: Some(volume::tmpfs(&resources.tmpfs)).filter(|mounts| !mounts.is_empty()),
         binds: some(
@@ -75,6 +71,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         cap_drop: some(process.cap_drop),
         ..Default::default()
     };
+    resources.limits.set(&mut host_config);
     Ok(ContainerCreateBody {
         image,
         cmd: some(command),

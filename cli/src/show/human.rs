@@ -54,6 +54,24 @@ pub(crate) fn size(bytes: i64) -> String {
     format!("{amount:.1}PB")
 }
 
+/// An amount of bytes in powers of 1024, with four digits at most: `1.5MiB`.
+pub(crate) fn binary_size(bytes: u64) -> String {
+    let mut amount = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+        if amount < 1024.0 {
+            let digits = match amount {
+                ..10.0 => 1000.0,
+                ..100.0 => 100.0,
+                ..1000.0 => 10.0,
+                _ => 1.0,
+            };
+            return format!("{}{unit}", (amount * digits).round() / digits);
+        }
+        amount /= 1024.0;
+    }
+    format!("{amount:.1}PiB")
+}
+
 /// The first twelve digits of an id, without the name of its hash.
 pub(crate) fn short(id: &str) -> &str {
     let id = id.split_once(':').map_or(id, |(_, id)| id);

@@ -62,7 +62,7 @@ impl Listing {
 }
 
 /// Columns that line up, three spaces apart, with no borders.
-fn aligned(rows: Vec<Vec<String>>) -> String {
+pub(crate) fn aligned(rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)

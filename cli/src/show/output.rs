@@ -14,6 +14,11 @@ pub(crate) fn line(text: impl Display) -> Result<()> {
     writeln!(stdout(), "{text}").map_err(Error::Output)
 }
 
+/// Prints text as it is.
+pub(crate) fn text(text: impl Display) -> Result<()> {
+    write!(stdout(), "{text}").map_err(Error::Output)
+}
+
 /// Prints what the daemon wants to be known, next to the output.
 pub(crate) fn warning(text: &str) {
     // Where standard error is gone, nobody wants to know.

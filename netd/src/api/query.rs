@@ -22,6 +22,14 @@ impl Params {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether a switch is on that is `default` where it is not named.
+    pub(super) fn flag_or(&self, name: &str, default: bool) -> bool {
+        match self.text(name) {
+            Some(_) => self.flag(name),
+            None => default,
+        }
+    }
+
     /// Whether a switch is on: anything but nothing, `0`, `no`, `false` and `none` is.
     pub(super) fn flag(&self, name: &str) -> bool {
         let value = self

@@ -90,6 +90,11 @@ impl Daemon {
         if !container.run.is_running() {
             return Err(not_running(&container));
         }
+        if container.run.is_paused() {
+            return Err(Error::Conflict(format!(
+                "Container {reference} is paused, unpause the container before exec"
+            )));
+        }
         if config.cmd.as_ref().is_none_or(Vec::is_empty) {
             return Err(Error::invalid("No exec command specified"));
         }

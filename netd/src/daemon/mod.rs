@@ -19,7 +19,9 @@ mod streams;
 mod undo;
 
 pub use attach::EndpointRequest;
-pub use container::{ContainerRequest, Exit, ExitWatch, WaitCondition, endpoint_settings};
+pub use container::{
+    ContainerRequest, Counters, Exit, ExitWatch, Sample, WaitCondition, endpoint_settings,
+};
 pub use exec::{Exec, Progress};
 pub use network::NetworkRequest;
 pub use ports::container_port;

@@ -2,7 +2,9 @@
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use bollard_stubs::models::{ContainerUpdateBody, ContainerUpdateResponse};
 
+use crate::api::body::Json;
 use crate::api::error::Failure;
 use crate::api::query::Params;
 use crate::api::{Answer, Api};
@@ -44,6 +46,28 @@ pub(super) async fn kill(
     api.run(move |daemon| daemon.kill_container(&id, &signal))
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn pause(State(api): State<Api>, Path(id): Path<String>) -> Answer<StatusCode> {
+    api.run(move |daemon| daemon.pause_container(&id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn unpause(State(api): State<Api>, Path(id): Path<String>) -> Answer<StatusCode> {
+    api.run(move |daemon| daemon.unpause_container(&id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn update(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Json(update): Json<ContainerUpdateBody>,
+) -> Answer<axum::Json<ContainerUpdateResponse>> {
+    api.run(move |daemon| daemon.update_container(&id, update))
+        .await?;
+    Ok(axum::Json(ContainerUpdateResponse {
+        warnings: Some(Vec::new()),
+    }))
 }
 
 pub(super) async fn rename(

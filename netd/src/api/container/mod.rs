@@ -6,6 +6,7 @@ mod exec;
 mod lifecycle;
 mod list;
 mod prune;
+mod stats;
 mod sysctls;
 mod top;
 mod wait;
@@ -29,6 +30,10 @@ pub(super) fn routes() -> Router<Api> {
         .route("/containers/{id}/stop", post(lifecycle::stop))
         .route("/containers/{id}/restart", post(lifecycle::restart))
         .route("/containers/{id}/kill", post(lifecycle::kill))
+        .route("/containers/{id}/pause", post(lifecycle::pause))
+        .route("/containers/{id}/unpause", post(lifecycle::unpause))
+        .route("/containers/{id}/update", post(lifecycle::update))
+        .route("/containers/{id}/stats", get(stats::show))
         .route("/containers/{id}/rename", post(lifecycle::rename))
         .route("/containers/{id}/wait", post(wait::wait))
         .route("/containers/{id}/top", get(top::top))

@@ -8,12 +8,9 @@ use bollard_stubs::models::{
 };
 use serde::Serialize;
 
-use super::{endpoint, ports};
+use super::{NEVER, endpoint, ports};
 use crate::container::{Container, Run};
 use crate::daemon::Daemon;
-
-/// The moment that stands for "never".
-const NEVER: &str = "0001-01-01T00:00:00Z";
 
 /// An inspection, with the members that the newest version of the API has dropped and scripts still read.
 #[derive(Serialize)]
@@ -143,7 +140,7 @@ fn state(run: &Run) -> ContainerState {
     let shown = ContainerState {
         status: Some(run.status()),
         running: Some(run.is_running()),
-        paused: Some(false),
+        paused: Some(run.is_paused()),
         restarting: Some(false),
         oom_killed: Some(false),
         dead: Some(false),

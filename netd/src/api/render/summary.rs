@@ -65,7 +65,12 @@ fn command(container: &Container) -> String {
 fn status(run: &Run, now: Timestamp) -> String {
     match run {
         Run::Created => "Created".to_owned(),
-        Run::Running { started, .. } => format!("Up {}", human(now.duration_since(*started))),
+        Run::Running {
+            started, paused, ..
+        } => {
+            let up = human(now.duration_since(*started));
+            format!("Up {up}{}", if *paused { " (Paused)" } else { "" })
+        }
         Run::Exited { code, finished, .. } => {
             format!(
                 "Exited ({code}) {} ago",

@@ -9,8 +9,10 @@ mod unsupported;
 
 pub(super) use endpoint::Mistakes;
 pub use endpoint::endpoint_settings;
+pub(super) use limits::check as check_limits;
 pub(super) use name::check_name;
 pub(super) use networks::is_host;
+pub(super) use unsupported::refuse_host_settings;
 
 use std::sync::Arc;
 

@@ -3,14 +3,18 @@
 mod connect;
 mod create;
 mod files;
+mod limits;
+mod pause;
 mod remove;
 mod spec;
 mod start;
 mod stop;
 mod sysctls;
 mod take_up;
+mod usage;
 mod wait;
 
 pub use create::{ContainerRequest, endpoint_settings};
 pub(in crate::daemon) use spec::environment;
+pub use usage::{Counters, Sample};
 pub use wait::{Exit, ExitWatch, WaitCondition};

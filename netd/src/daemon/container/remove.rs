@@ -17,9 +17,13 @@ impl Daemon {
         let id = container.id;
         if container.run.is_running() {
             if !force {
+                let (state, first) = match container.run.is_paused() {
+                    true => ("paused", "unpause and then stop"),
+                    false => ("running", "stop"),
+                };
                 return Err(Error::Conflict(format!(
-                    "cannot remove container \"{}\": container is running: \
-                     stop the container before removing or force remove",
+                    "cannot remove container \"{}\": container is {state}: \
+                     {first} the container before removing or force remove",
                     container.name
                 )));
             }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use rnet_runtime_glue::spec::{Limits, Mount, MountSource, Network, Process, Rootfs, Spec};
+use rnet_runtime_glue::spec::{Mount, MountSource, Network, Process, Rootfs, Spec};
 use rnet_runtime_glue::{Capabilities, defaults};
 
+use super::limits::limits;
 use super::stop::parse_signal;
 use crate::container::{Container, NetworkMode};
 use crate::daemon::Daemon;
@@ -51,7 +52,7 @@ impl Daemon {
                 None => Network::Host,
             },
             cgroup: None,
-            limits: limits(container)?,
+            limits: limits(host)?,
             stop_signal: stop_signal.unwrap_or(defaults::STOP_SIGNAL),
             log: Some(self.log_path(container.id)),
         })
@@ -174,35 +175,6 @@ pub(super) fn capabilities(add: &[String], drop: &[String]) -> Result<Capabiliti
         kept
     } else {
         kept.difference(drop)
-    })
-}
-
-fn limits(container: &Container) -> Result<Limits> {
-    let host = &container.host_config;
-    let positive = |number: Option<i64>| {
-        number
-            .and_then(|it| u64::try_from(it).ok())
-            .filter(|it| *it > 0)
-    };
-    let quota = match (positive(host.cpu_quota), positive(host.cpu_period)) {
-        (Some(quota), period) => Some(quota * 1_000_000_000 / period.unwrap_or(100_000)),
-        (None, _) => None,
-    };
-    let memory = positive(host.memory);
-    let memory_swap = positive(host.memory_swap);
-    if memory
-        .zip(memory_swap)
-        .is_some_and(|(memory, both)| both < memory)
-    {
-        return Err(Error::invalid(
-            "Minimum memoryswap limit should be larger than memory limit, see usage",
-        ));
-    }
-    Ok(Limits {
-        memory,
-        memory_swap,
-        nano_cpus: positive(host.nano_cpus).or(quota),
-        pids: positive(host.pids_limit),
     })
 }
 

@@ -47,6 +47,7 @@ impl Daemon {
             sandbox,
             pid: 0,
             started: Timestamp::now(),
+            paused: false,
         };
         // recorded as running first: a sandbox on record always has a container that calls it its own
         self.put_container(container.clone())?;
@@ -66,6 +67,7 @@ impl Daemon {
             sandbox,
             pid: created.init_pid,
             started,
+            paused: false,
         };
         self.put_container(container.clone())?;
         self.tell_of_container("start", &container, []);

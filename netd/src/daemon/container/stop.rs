@@ -75,8 +75,17 @@ impl Daemon {
         Ok(())
     }
 
-    fn signal(&self, container: &Container, signal: i32) -> Result<()> {
-        match self.runtime.kill(&container.id, signal) {
+    fn signal(self: &Arc<Self>, container: &Container, signal: i32) -> Result<()> {
+        let sent = self.runtime.kill(&container.id, signal);
+        if container.run.is_paused() {
+            // who is held still can neither heed a signal nor die of it
+            self.unpause_container(&container.id.to_string())
+                .or_else(|error| match error {
+                    Error::Conflict(_) => Ok(()),
+                    error => Err(error),
+                })?;
+        }
+        match sent {
             // it ended between the look and the signal
             Err(_) if !self.is_running(container.id) => Ok(()),
             sent => Ok(sent?),

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 const LEAST_MEMORY: i64 = 6 << 20;
 
 /// Refuses limits that cannot be had, in Docker's words.
-pub(super) fn check(host: &HostConfig) -> Result<()> {
+pub(in crate::daemon::container) fn check(host: &HostConfig) -> Result<()> {
     let set = |value: Option<i64>| value.unwrap_or(0);
     let (memory, swap) = (set(host.memory), set(host.memory_swap));
     let (cpus, period, quota) = (

@@ -10,11 +10,17 @@ use crate::error::{Error, Result};
 
 /// Refuses the first setting that would have to be ignored.
 pub(super) fn refuse(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
-    match asked_of_config(config, host)
-        .into_iter()
-        .chain(asked_of_host(host))
-        .find(|(_, asked)| *asked)
-    {
+    refuse_first(asked_of_config(config, host))?;
+    refuse_host_settings(host)
+}
+
+/// Refuses the first setting of the host's side that would have to be ignored.
+pub(in crate::daemon::container) fn refuse_host_settings(host: &HostConfig) -> Result<()> {
+    refuse_first(asked_of_host(host))
+}
+
+fn refuse_first(settings: impl IntoIterator<Item = (&'static str, bool)>) -> Result<()> {
+    match settings.into_iter().find(|(_, asked)| *asked) {
         None => Ok(()),
         Some((field, _)) => Err(Error::Unsupported(format!(
             "{field} is not supported by rnet yet: leave it out"
@@ -55,6 +61,15 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         cpu_period: _,
         cpu_quota: _,
         pids_limit: _,
+        memory_reservation: _,
+        cpu_shares: _,
+        cpuset_cpus: _,
+        cpuset_mems: _,
+        blkio_weight: _,
+        blkio_device_read_bps: _,
+        blkio_device_write_bps: _,
+        blkio_device_read_iops: _,
+        blkio_device_write_iops: _,
         binds: _,
         mounts: _,
         tmpfs: _,
@@ -75,22 +90,13 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         annotations: _,
         console_size: _,
         container_id_file: _,
-        cpu_shares,
         cgroup_parent,
-        blkio_weight,
         blkio_weight_device,
-        blkio_device_read_bps,
-        blkio_device_write_bps,
-        blkio_device_read_iops,
-        blkio_device_write_iops,
         cpu_realtime_period,
         cpu_realtime_runtime,
-        cpuset_cpus,
-        cpuset_mems,
         devices,
         device_cgroup_rules,
         device_requests,
-        memory_reservation,
         memory_swappiness,
         oom_kill_disable,
         init,
@@ -189,19 +195,15 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         ("HostConfig.Ulimits", list(ulimits)),
         ("HostConfig.OomKillDisable", on(*oom_kill_disable)),
         ("HostConfig.OomScoreAdj", number(*oom_score_adj)),
-        ("HostConfig.MemoryReservation", number(*memory_reservation)),
         (
             "HostConfig.MemorySwappiness",
             memory_swappiness.is_some_and(|it| it != -1),
         ),
-        ("HostConfig.CpuShares", number(*cpu_shares)),
         ("HostConfig.CpuRealtimePeriod", number(*cpu_realtime_period)),
         (
             "HostConfig.CpuRealtimeRuntime",
             number(*cpu_realtime_runtime),
         ),
-        ("HostConfig.CpusetCpus", text(cpuset_cpus)),
-        ("HostConfig.CpusetMems", text(cpuset_mems)),
         ("HostConfig.CpuCount", number(*cpu_count)),
         ("HostConfig.CpuPercent", number(*cpu_percent)),
         ("HostConfig.IOMaximumIOps", number(*io_maximum_iops)),
@@ -209,24 +211,7 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
             "HostConfig.IOMaximumBandwidth",
             number(*io_maximum_bandwidth),
         ),
-        (
-            "HostConfig.BlkioWeight",
-            blkio_weight.is_some_and(|it| it != 0),
-        ),
         ("HostConfig.BlkioWeightDevice", list(blkio_weight_device)),
-        ("HostConfig.BlkioDeviceReadBps", list(blkio_device_read_bps)),
-        (
-            "HostConfig.BlkioDeviceWriteBps",
-            list(blkio_device_write_bps),
-        ),
-        (
-            "HostConfig.BlkioDeviceReadIOps",
-            list(blkio_device_read_iops),
-        ),
-        (
-            "HostConfig.BlkioDeviceWriteIOps",
-            list(blkio_device_write_iops),
-        ),
     ]
 }
 
