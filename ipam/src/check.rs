@@ -1,11 +1,11 @@
-//! What is refused before anything is planned.
+//! What is refused before anything is planned, in the words of libnetwork (api/types/network, `ValidateIPAM`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rnet_model::Cidr;
 
 use crate::space::{ends, overlap};
-use crate::{IpamError, SubnetRequest};
+use crate::{Family, IpamError, SubnetRequest};
 
 /// Ranges in which no machine of a network can have its address (IANA special-purpose address registries).
 const SPECIAL: [(IpAddr, u8, &str); 6] = [
@@ -46,49 +46,83 @@ pub(crate) fn check_range(what: &'static str, cidr: Cidr) -> Result<(), IpamErro
     Ok(())
 }
 
-/// Refuses a subnet that cannot be a network's, and parts that do not lie in it.
-pub(crate) fn check_entry(subnet: Cidr, entry: &SubnetRequest) -> Result<(), IpamError> {
-    check_range("subnet", subnet)?;
-    if let Some(ip_range) = entry.ip_range {
-        check_bits("ip-range", ip_range)?;
-        if !subnet.contains(ip_range.ip()) || ip_range.prefix() < subnet.prefix() {
-            return Err(IpamError::RangeOutside { ip_range, subnet });
-        }
+/// All that is wrong with an entry by itself, in the order of its fields.
+pub fn mistakes(entry: &SubnetRequest) -> Vec<IpamError> {
+    let alone =
+        entry.ip_range.is_none() && entry.gateway.is_none() && entry.auxiliary_addresses.is_empty();
+    match entry.subnet {
+        _ if alone && (entry.subnet.is_none() || entry.is_sized_only()) => Vec::new(),
+        Some(subnet) if !entry.is_sized_only() => mistakes_in(subnet, entry),
+        _ => vec![IpamError::NoSubnet],
     }
-    if let Some(gateway) = entry.gateway {
-        check_address("gateway", gateway, subnet)?;
-    }
-    for (name, &address) in &entry.auxiliary_addresses {
-        check_address("auxiliary address", address, subnet)?;
-        if entry.gateway == Some(address) {
-            return Err(IpamError::AuxiliaryIsGateway {
-                name: name.clone(),
-                address,
-            });
-        }
-    }
-    Ok(())
 }
 
-/// Refuses an address that is not a machine's in `subnet`.
-pub(crate) fn check_address(
-    what: &'static str,
-    address: IpAddr,
-    subnet: Cidr,
-) -> Result<(), IpamError> {
-    if !subnet.contains(address) {
-        return Err(IpamError::AddressOutside {
-            what,
+fn mistakes_in(subnet: Cidr, entry: &SubnetRequest) -> Vec<IpamError> {
+    let checks = [
+        check_range("subnet", subnet),
+        entry
+            .ip_range
+            .map_or(Ok(()), |range| check_part(range, subnet)),
+        entry
+            .gateway
+            .map_or(Ok(()), |it| check_address("gateway", it, subnet)),
+    ];
+    let auxiliary = entry.auxiliary_addresses.iter().map(|(name, &address)| {
+        check_address(&format!("auxiliary address {name}"), address, subnet)?;
+        match entry.gateway == Some(address) {
+            true => Err(IpamError::AuxiliaryIsGateway {
+                name: name.clone(),
+                address,
+            }),
+            false => Ok(()),
+        }
+    });
+    let checks = checks.into_iter().chain(auxiliary);
+    checks.filter_map(Result::err).collect()
+}
+
+/// Refuses an ip-range that is not a part of its subnet.
+fn check_part(ip_range: Cidr, subnet: Cidr) -> Result<(), IpamError> {
+    let family = Family::of_subnet(subnet);
+    let outside = |reason| Err(IpamError::RangeOutside { ip_range, reason });
+    if Family::of_subnet(ip_range) != family {
+        return outside(format!("parent subnet is an {family} block"));
+    }
+    if ip_range.prefix() < subnet.prefix() {
+        return outside(format!(
+            "CIDR block is bigger than its parent subnet {subnet}"
+        ));
+    }
+    check_bits("ip-range", ip_range)?;
+    match subnet.contains(ip_range.ip()) {
+        true => Ok(()),
+        false => outside(format!("parent subnet {subnet} doesn't contain ip-range")),
+    }
+}
+
+/// Refuses an address that is not a machine's in `subnet`; `what` it is goes into the error, with its name if it has
+/// one.
+pub(crate) fn check_address(what: &str, address: IpAddr, subnet: Cidr) -> Result<(), IpamError> {
+    let family = Family::of_subnet(subnet);
+    let outside = |reason| {
+        Err(IpamError::AddressOutside {
+            what: what.to_owned(),
             address,
-            subnet,
-        });
+            reason,
+        })
+    };
+    if Family::of(address) != family {
+        return outside(format!("parent subnet is an {family} block"));
+    }
+    if !subnet.contains(address) {
+        return outside(format!(
+            "parent subnet {subnet} doesn't contain this address"
+        ));
     }
     if ends(subnet).contains(&address) {
-        return Err(IpamError::EndOfSubnet {
-            what,
-            address,
-            subnet,
-        });
+        return outside(format!(
+            "it stands for {subnet} as a whole, not for a machine in it"
+        ));
     }
     Ok(())
 }

@@ -25,6 +25,8 @@ pub enum Kind {
 pub enum Holder {
     /// An endpoint of the same network.
     Endpoint,
+    /// A container that does not run, as its configured address.
+    Container(String),
     /// The network itself, as its gateway.
     Gateway,
     /// Something outside rnet, under this name in the network's auxiliary addresses.
@@ -43,6 +45,9 @@ pub enum IpamError {
         /// The family.
         family: Family,
     },
+    /// One or more subnets are not as they should be: all that is wrong, each in a line.
+    #[error("invalid network config:\n{}", lines(.0))]
+    InvalidConfig(Vec<IpamError>),
     /// Something that lies in a subnet was given without the subnet.
     #[error(
         "invalid subnet: an ip-range, gateway or auxiliary address needs the subnet it lies in"
@@ -81,32 +86,22 @@ pub enum IpamError {
         greatest: u8,
     },
     /// An ip-range that is not a part of its subnet.
-    #[error("invalid ip-range {ip_range}: it is not a part of the subnet {subnet}")]
+    #[error("invalid ip-range {ip_range}: {reason}")]
     RangeOutside {
         /// The ip-range.
         ip_range: Cidr,
-        /// The subnet.
-        subnet: Cidr,
+        /// What is wrong with it.
+        reason: String,
     },
-    /// A gateway or auxiliary address that is not in its subnet.
-    #[error("invalid {what} {address}: it is not in the subnet {subnet}")]
+    /// A gateway, auxiliary or fixed address that no machine of the subnet can have.
+    #[error("invalid {what} {address}: {reason}")]
     AddressOutside {
-        /// `gateway` or `auxiliary address`.
-        what: &'static str,
+        /// `gateway`, `address`, or `auxiliary address` with its name.
+        what: String,
         /// The address.
         address: IpAddr,
-        /// The subnet.
-        subnet: Cidr,
-    },
-    /// An address that the subnet itself needs.
-    #[error("invalid {what} {address}: it stands for {subnet} as a whole, not for a machine in it")]
-    EndOfSubnet {
-        /// `gateway`, `auxiliary address` or `address`.
-        what: &'static str,
-        /// The address.
-        address: IpAddr,
-        /// The subnet.
-        subnet: Cidr,
+        /// What is wrong with it.
+        reason: String,
     },
     /// An auxiliary address that is the gateway's.
     #[error(
@@ -124,15 +119,27 @@ pub enum IpamError {
         /// The subnet.
         subnet: Cidr,
     },
-    /// A subnet that another network, or the same, has.
+    /// A pool that shares addresses with one before it.
+    #[error("invalid pool {base}: it overlaps the pool {other}")]
+    PoolOverlap {
+        /// The pool's base.
+        base: Cidr,
+        /// The other's.
+        other: Cidr,
+    },
+    /// A pool that is not written as it should be.
     #[error(
-        "invalid pool request: Pool overlaps with other one on this address space: {subnet} and {other}"
+        "invalid pool {text:?}: write base=CIDR,size=PREFIX, for instance base=10.200.0.0/16,size=24"
     )]
+    PoolSyntax {
+        /// What was written.
+        text: String,
+    },
+    /// A subnet that another network, or the same, has.
+    #[error("invalid pool request: Pool overlaps with other one on this address space: {subnet}")]
     Overlap {
         /// The subnet asked for.
         subnet: Cidr,
-        /// The one that is there.
-        other: Cidr,
     },
     /// Every automatic subnet is in use by a network or a route of the host.
     #[error(
@@ -153,7 +160,8 @@ pub enum IpamError {
     },
     /// A fixed address that is in none of the network's subnets.
     #[error(
-        "invalid address {address}: no configured subnet of network {network} contains it{}",
+        "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address {address}: \
+         network {network} has {}",
         choice(subnets)
     )]
     OutsideSubnets {
@@ -202,6 +210,10 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Endpoint => f.write_str("another endpoint"),
+            Self::Container(name) => write!(
+                f,
+                "container {name}, which does not run: remove it, or choose another address"
+            ),
             Self::Gateway => f.write_str("its gateway"),
             Self::Auxiliary(name) => write!(f, "its auxiliary address {name:?}"),
         }
@@ -210,11 +222,14 @@ impl fmt::Display for Holder {
 
 /// Where an address could be chosen instead, if anywhere.
 fn choice(subnets: &[Cidr]) -> String {
-    match subnets {
-        [] => String::new(),
-        _ => {
-            let texts: Vec<String> = subnets.iter().map(Cidr::to_string).collect();
-            format!("; choose one in {}", texts.join(" or "))
-        }
+    let texts: Vec<_> = subnets.iter().map(Cidr::to_string).collect();
+    match texts.is_empty() {
+        true => "none".to_owned(),
+        false => texts.join(" and "),
     }
+}
+
+fn lines(mistakes: &[IpamError]) -> String {
+    let texts: Vec<_> = mistakes.iter().map(IpamError::to_string).collect();
+    texts.join("\n")
 }

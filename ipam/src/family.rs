@@ -61,3 +61,11 @@ pub(crate) fn number(address: IpAddr) -> u128 {
         IpAddr::V6(v6) => v6.to_bits(),
     }
 }
+
+/// The address above; none above the highest.
+pub(crate) fn successor(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(v4) => Some(Ipv4Addr::from_bits(v4.to_bits().checked_add(1)?).into()),
+        IpAddr::V6(v6) => Some(Ipv6Addr::from_bits(v6.to_bits().checked_add(1)?).into()),
+    }
+}

@@ -1,15 +1,15 @@
 //! The addresses of a new endpoint.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use rnet_model::{Cidr, Network, Subnet};
 
 use crate::check::check_address;
+use crate::family::successor;
 use crate::space::{ends, lowest_address};
-use crate::{Family, Holder, IpamError};
+use crate::{Family, Holder, IpamError, Space};
 
-/// The addresses an endpoint must have; none takes the lowest that is free.
+/// The addresses an endpoint must have; none takes the next that is free.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LeaseRequest {
     /// Its IPv4 address.
@@ -18,23 +18,35 @@ pub struct LeaseRequest {
     pub ipv6: Option<IpAddr>,
 }
 
+/// What is held on a network.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// The addresses that endpoints of it have.
+    pub taken: &'a Space,
+    /// The addresses set aside for whoever asks for them by name.
+    pub reserved: &'a Space,
+    /// The automatic addresses that were leased last, at most one a family.
+    pub last: &'a [IpAddr],
+}
+
 /// One address for each family the network has, IPv4 first, each with the prefix length of its subnet.
 ///
-/// `taken` are the addresses that endpoints of this network hold. A fixed address may lie anywhere in a subnet, the
-/// others come from its ip-range if there is one, the lowest free first. Nothing is recorded: the address is held
-/// once the caller's next `taken` has it.
+/// A fixed address may lie anywhere in a subnet. The others come from its ip-range if there is one: the lowest free
+/// that is above the one leased last, and from the bottom again when there is none. So a new network counts upwards,
+/// and an address that became free is the last to be used again. Nothing is recorded: the address is held
+/// once the caller's next `held` has it.
 ///
-/// Takes O(n) for n taken addresses at worst, and O(log n) for a fixed one, whatever the size of the subnet.
+/// Takes O(log n) for n held addresses in a row, whatever the size of the subnet.
 pub fn lease(
     network: &Network,
     request: &LeaseRequest,
-    taken: &BTreeSet<IpAddr>,
+    held: Held<'_>,
 ) -> Result<Vec<Cidr>, IpamError> {
     let mut leases = Vec::new();
     for (family, wanted) in [(Family::V4, request.ipv4), (Family::V6, request.ipv6)] {
         match wanted {
-            Some(address) => leases.push(fixed(network, family, address, taken)?),
-            None => leases.extend(lowest(network, family, taken)?),
+            Some(address) => leases.push(fixed(network, family, address, held.taken)?),
+            None => leases.extend(next(network, family, held)?),
         }
     }
     Ok(leases)
@@ -44,7 +56,7 @@ fn fixed(
     network: &Network,
     family: Family,
     address: IpAddr,
-    taken: &BTreeSet<IpAddr>,
+    taken: &Space,
 ) -> Result<Cidr, IpamError> {
     if Family::of(address) != family {
         return Err(IpamError::WrongFamily {
@@ -73,37 +85,38 @@ fn fixed(
     }
 }
 
-fn holder(subnet: &Subnet, address: IpAddr, taken: &BTreeSet<IpAddr>) -> Option<Holder> {
+fn holder(subnet: &Subnet, address: IpAddr, taken: &Space) -> Option<Holder> {
     if subnet.gateway == Some(address) {
         return Some(Holder::Gateway);
     }
     let mut auxiliary = subnet.auxiliary_addresses.iter();
     match auxiliary.find(|(_, held)| **held == address) {
         Some((name, _)) => Some(Holder::Auxiliary(name.clone())),
-        None => taken.contains(&address).then_some(Holder::Endpoint),
+        None => taken.overlaps(address).then_some(Holder::Endpoint),
     }
 }
 
-/// The lowest free address of the first subnet of a family that has one; none if the network has not that family.
-fn lowest(
-    network: &Network,
-    family: Family,
-    taken: &BTreeSet<IpAddr>,
-) -> Result<Option<Cidr>, IpamError> {
-    let mut subnets = network
+/// The next free address of a family after the one leased last; none if the network has not that family.
+fn next(network: &Network, family: Family, held: Held<'_>) -> Result<Option<Cidr>, IpamError> {
+    let ranges: Vec<(&Subnet, Cidr)> = network
         .subnets
         .iter()
-        .filter(|s| Family::of_subnet(s.subnet) == family)
-        .peekable();
-    if subnets.peek().is_none() {
+        .filter(|subnet| Family::of_subnet(subnet.subnet) == family)
+        .map(|subnet| (subnet, subnet.ip_range.unwrap_or(subnet.subnet)))
+        .collect();
+    if ranges.is_empty() {
         return Ok(None);
     }
-    subnets
-        .find_map(|subnet| {
-            let within = subnet.ip_range.unwrap_or(subnet.subnet);
-            let address = lowest_address(within, &reserved(subnet), taken)?;
-            Some(with_prefix(address, subnet))
-        })
+    let free = |subnet: &Subnet, first: IpAddr, last: IpAddr| {
+        let address = lowest_address(
+            (first, last),
+            &[held.taken, held.reserved, &unleasable(subnet)],
+        )?;
+        Some(with_prefix(address, subnet))
+    };
+    turns(&ranges, held.last)
+        .into_iter()
+        .find_map(|(subnet, first, last)| free(subnet, first, last))
         .map(Some)
         .ok_or_else(|| IpamError::NoAddressLeft {
             family,
@@ -112,12 +125,30 @@ fn lowest(
         })
 }
 
+/// All ranges once around, each with its first and last address, from just above the address leased last.
+fn turns<'a>(ranges: &[(&'a Subnet, Cidr)], last: &[IpAddr]) -> Vec<(&'a Subnet, IpAddr, IpAddr)> {
+    let whole =
+        |&(subnet, range): &(&'a Subnet, Cidr)| (subnet, range.network(), range.broadcast());
+    let mut turns: Vec<_> = ranges.iter().map(whole).collect();
+    let mark = ranges.iter().enumerate().find_map(|(index, (_, range))| {
+        let mark = last.iter().find(|address| range.contains(**address))?;
+        Some((index, *mark))
+    });
+    if let Some((index, mark)) = mark {
+        turns.rotate_left(index);
+        let (subnet, first, _) = turns[0];
+        turns.push((subnet, first, mark));
+        turns[0].1 = successor(mark).unwrap_or(first);
+    }
+    turns
+}
+
 /// What no endpoint may have, taken or not.
-fn reserved(subnet: &Subnet) -> BTreeSet<IpAddr> {
-    let mut reserved = ends(subnet.subnet);
-    reserved.extend(subnet.gateway);
-    reserved.extend(subnet.auxiliary_addresses.values());
-    reserved
+fn unleasable(subnet: &Subnet) -> Space {
+    let mut space: Space = ends(subnet.subnet).into_iter().collect();
+    space.extend(subnet.gateway);
+    space.extend(subnet.auxiliary_addresses.values().copied());
+    space
 }
 
 fn with_prefix(address: IpAddr, subnet: &Subnet) -> Cidr {

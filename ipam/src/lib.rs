@@ -13,8 +13,10 @@ mod pools;
 mod properties;
 mod space;
 
+pub use check::mistakes;
 pub use error::{Holder, IpamError, Kind};
 pub use family::Family;
-pub use lease::{LeaseRequest, lease};
+pub use lease::{Held, LeaseRequest, lease};
 pub use plan::{NetworkRequest, SubnetRequest, plan};
 pub use pools::{Pool, Pools};
+pub use space::Space;

@@ -1,13 +1,13 @@
 //! The subnets of a new network.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use rnet_model::{Cidr, Subnet};
 
-use crate::check::check_entry;
-use crate::space::{ends, lowest_address, lowest_subnet, overlap};
-use crate::{Family, IpamError, Pools};
+use crate::check::mistakes;
+use crate::space::{ends, lowest_address, lowest_subnet};
+use crate::{Family, IpamError, Pools, Space};
 
 /// One subnet as it is asked for; nothing at all asks for nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -22,6 +22,14 @@ pub struct SubnetRequest {
     pub auxiliary_addresses: BTreeMap<String, IpAddr>,
 }
 
+impl SubnetRequest {
+    /// Whether only the prefix length of its subnet is given (`0.0.0.0/24`).
+    pub(crate) fn is_sized_only(&self) -> bool {
+        self.subnet
+            .is_some_and(|it| it.ip().is_unspecified() && it.prefix() > 0)
+    }
+}
+
 /// What a new network asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NetworkRequest {
@@ -32,38 +40,40 @@ pub struct NetworkRequest {
     /// Whether endpoints get IPv6 addresses.
     pub ipv6: bool,
     /// The global id of the unique local prefix (RFC 4193) that automatic IPv6 subnets come from.
-    pub ula_seed: [u8; 5],
+    pub global_id: [u8; 5],
 }
 
 /// Resolves a request into the network's subnets: those asked for in their order, then the automatic ones.
 ///
-/// `networks` are the subnets of all other networks, `routes` the destinations of every route of the host. What is
-/// asked for by its address may overlap a route, as in Docker, but no network; what is automatic overlaps neither.
-/// Default routes, and the halves of one that VPNs put before it (`0.0.0.0/1`), lead everywhere and so rule out
-/// nothing.
+/// `networks` are the subnets of all other networks, `routes` what the host has routes to ([`Space::of_routes`]).
+/// What is asked for by its address may overlap a route, as in Docker, but no network; what is automatic overlaps
+/// neither. The lowest free subnet of the first pool that has one is found in O(log n) steps a gap between networks
+/// and routes, however many there are side by side.
 pub fn plan(
     request: &NetworkRequest,
     pools: &Pools,
-    networks: &[Cidr],
-    routes: &[Cidr],
+    networks: &Space,
+    routes: &Space,
 ) -> Result<Vec<Subnet>, IpamError> {
     let wants = wants(request)?;
-    let mut held = networks.to_vec();
+    let mut own = Space::default();
     for want in &wants {
-        if let &Want::Fixed(subnet, entry) = want {
-            check_entry(subnet, entry)?;
-            claim(subnet, &mut held)?;
+        if let &Want::Fixed(subnet, _) = want {
+            if networks.overlaps(subnet) || own.overlaps(subnet) {
+                return Err(IpamError::Overlap { subnet });
+            }
+            own.insert(subnet);
         }
     }
-    held.extend(routes.iter().filter(|route| route.prefix() > 1));
     let resolved = wants.into_iter().map(|want| match want {
         Want::Fixed(subnet, entry) => resolve(subnet, entry),
         Want::Automatic(family, size) => {
+            let held = [networks, routes, &own];
             let subnet = pools
-                .of(family, request.ula_seed)
+                .of(family, request.global_id)
                 .find_map(|pool| lowest_subnet(pool.base, size.unwrap_or(pool.size), &held))
                 .ok_or(IpamError::PoolsExhausted { family })?;
-            held.push(subnet);
+            own.insert(subnet);
             resolve(subnet, &SubnetRequest::default())
         }
     });
@@ -88,10 +98,11 @@ impl Want<'_> {
 }
 
 fn wants(request: &NetworkRequest) -> Result<Vec<Want<'_>>, IpamError> {
-    let mut wants = Vec::new();
-    for entry in &request.subnets {
-        wants.extend(want(entry)?);
+    let mistakes: Vec<_> = request.subnets.iter().flat_map(mistakes).collect();
+    if !mistakes.is_empty() {
+        return Err(IpamError::InvalidConfig(mistakes));
     }
+    let mut wants: Vec<_> = request.subnets.iter().filter_map(want).collect();
     for (family, enabled) in [(Family::V4, request.ipv4), (Family::V6, request.ipv6)] {
         match (enabled, wants.iter().any(|want| want.family() == family)) {
             (true, false) => wants.push(Want::Automatic(family, None)),
@@ -105,33 +116,23 @@ fn wants(request: &NetworkRequest) -> Result<Vec<Want<'_>>, IpamError> {
     Ok(wants)
 }
 
-fn want(entry: &SubnetRequest) -> Result<Option<Want<'_>>, IpamError> {
-    let only_subnet = SubnetRequest {
-        subnet: entry.subnet,
-        ..SubnetRequest::default()
-    };
-    match entry.subnet {
-        Some(subnet) if !subnet.ip().is_unspecified() || subnet.prefix() == 0 => {
-            Ok(Some(Want::Fixed(subnet, entry)))
-        }
-        _ if *entry != only_subnet => Err(IpamError::NoSubnet),
-        size => Ok(size.map(|any| Want::Automatic(Family::of_subnet(any), Some(any.prefix())))),
-    }
-}
-
-fn claim(subnet: Cidr, held: &mut Vec<Cidr>) -> Result<(), IpamError> {
-    if let Some(&other) = held.iter().find(|&&other| overlap(subnet, other)) {
-        return Err(IpamError::Overlap { subnet, other });
-    }
-    held.push(subnet);
-    Ok(())
+/// None for an entry that asks for nothing.
+fn want(entry: &SubnetRequest) -> Option<Want<'_>> {
+    let subnet = entry.subnet?;
+    Some(match entry.is_sized_only() {
+        true => Want::Automatic(Family::of_subnet(subnet), Some(subnet.prefix())),
+        false => Want::Fixed(subnet, entry),
+    })
 }
 
 fn resolve(subnet: Cidr, entry: &SubnetRequest) -> Result<Subnet, IpamError> {
-    let auxiliary: BTreeSet<IpAddr> = entry.auxiliary_addresses.values().copied().collect();
+    let auxiliary: Space = entry.auxiliary_addresses.values().copied().collect();
     let gateway = entry
         .gateway
-        .or_else(|| lowest_address(subnet, &ends(subnet), &auxiliary))
+        .or_else(|| {
+            let within = (subnet.network(), subnet.broadcast());
+            lowest_address(within, &[&ends(subnet).into_iter().collect(), &auxiliary])
+        })
         .ok_or(IpamError::NoGatewayLeft { subnet })?;
     Ok(Subnet {
         subnet,

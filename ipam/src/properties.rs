@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::{Kind, LeaseRequest, NetworkRequest, Pool, Pools, SubnetRequest, lease, plan};
+use crate::{
+    Held, IpamError, Kind, LeaseRequest, NetworkRequest, Pool, Pools, Space, SubnetRequest, lease,
+    plan,
+};
 use proptest::prelude::*;
 use rnet_model::{Cidr, Network, NetworkId, Subnet};
 
@@ -32,7 +35,7 @@ fn automatic(ipv4: bool, ipv6: bool) -> NetworkRequest {
         subnets: Vec::new(),
         ipv4,
         ipv6,
-        ula_seed: [1, 2, 3, 4, 5],
+        global_id: [1, 2, 3, 4, 5],
     }
 }
 
@@ -90,7 +93,13 @@ fn crowded() -> impl Strategy<Value = (Network, BTreeSet<IpAddr>)> {
                     subnets: vec![request],
                     ..automatic(true, false)
                 };
-                let subnets = plan(&request, &Pools::default(), &[], &[]).ok()?;
+                let subnets = plan(
+                    &request,
+                    &Pools::default(),
+                    &Space::default(),
+                    &Space::default(),
+                )
+                .ok()?;
                 let scattered = taken.into_iter().map(|n| nth(n.into()));
                 let low = (0..if dense { size } else { 0 })
                     .map(nth)
@@ -120,29 +129,79 @@ fn free(network: &Network, taken: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
         .collect()
 }
 
+/// The address leased next.
+fn leased(network: &Network, taken: &Space, last: &[IpAddr]) -> Result<IpAddr, IpamError> {
+    let held = Held {
+        taken,
+        reserved: &Space::default(),
+        last,
+    };
+    lease(network, &LeaseRequest::default(), held).map(|leases| leases[0].ip())
+}
+
 proptest! {
     #[test]
-    fn a_lease_is_the_lowest_address_that_is_inside_and_neither_taken_nor_reserved(
+    fn the_first_lease_is_the_lowest_address_that_is_inside_and_neither_taken_nor_reserved(
         (network, taken) in crowded()
     ) {
-        let lease = lease(&network, &LeaseRequest::default(), &taken);
+        let lease = leased(&network, &taken.iter().copied().collect(), &[]);
         match free(&network, &taken).first() {
-            Some(lowest) => {
-                let prefix = network.subnets[0].subnet.prefix();
-                prop_assert_eq!(lease, Ok(vec![Cidr::new(*lowest, prefix).unwrap()]));
-            }
+            Some(lowest) => prop_assert_eq!(lease, Ok(*lowest)),
             None => prop_assert_eq!(lease.map_err(|e| e.kind()), Err(Kind::NoAddressLeft)),
         }
     }
 
     #[test]
-    fn leases_fill_a_network_and_then_say_that_it_is_full((network, mut taken) in crowded()) {
+    fn leases_fill_a_network_and_then_say_that_it_is_full(
+        (network, mut taken) in crowded(),
+        last in any::<u8>(),
+    ) {
         let count = free(&network, &taken).len();
+        let range = network.subnets[0].ip_range.unwrap();
+        let mut last = range.iter().cycle().nth(last.into()).into_iter().collect::<Vec<_>>();
+        let mut space: Space = taken.iter().copied().collect();
         for _ in 0..count {
-            let lease = lease(&network, &LeaseRequest::default(), &taken).unwrap();
-            prop_assert!(taken.insert(lease[0].ip()), "{} was taken", lease[0]);
+            let address = leased(&network, &space, &last).unwrap();
+            prop_assert!(taken.insert(address), "{address} was taken");
+            space.insert(address);
+            last = vec![address];
         }
-        prop_assert!(lease(&network, &LeaseRequest::default(), &taken).is_err());
+        prop_assert!(leased(&network, &space, &last).is_err());
+    }
+
+    #[test]
+    fn a_freed_address_comes_back_only_after_every_other_free_one((network, taken) in crowded()) {
+        let mut space: Space = taken.iter().copied().collect();
+        let count = free(&network, &taken).len();
+        let mut seen = BTreeSet::new();
+        let mut last = Vec::new();
+        for _ in 0..count {
+            let address = leased(&network, &space, &last).unwrap();
+            prop_assert!(seen.insert(address), "{address} came back early");
+            space.insert(address);
+            space.remove(address);
+            last = vec![address];
+        }
+        if count > 0 {
+            prop_assert!(seen.contains(&leased(&network, &space, &last).unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_space_is_the_set_of_what_was_put_in_and_not_taken_out(
+        steps in prop::collection::vec((any::<bool>(), 0_u8..=255, 24_u8..=32), 0..40),
+    ) {
+        let (mut space, mut model) = (Space::default(), BTreeSet::new());
+        for (put, host, prefix) in steps {
+            let cidr = Cidr::new(Ipv4Addr::new(10, 0, 0, host).into(), prefix).unwrap();
+            let range = Cidr::new(cidr.network(), prefix).unwrap();
+            match put {
+                true => { space.insert(range); model.extend(range.iter()); }
+                false => { space.remove(range); range.iter().for_each(|it| { model.remove(&it); }); }
+            }
+            prop_assert_eq!(space.overlaps(range), put);
+            prop_assert_eq!(&space, &model.iter().copied().collect::<Space>());
+        }
     }
 
     #[test]
@@ -151,12 +210,18 @@ proptest! {
         routes in prop::collection::vec(private_subnet(), 0..12),
     ) {
         let mut held = networks;
-        while let Ok(subnets) = plan(&automatic(true, true), &Pools::default(), &held, &routes) {
+        let mut space: Space = held.iter().copied().collect();
+        let ways = Space::of_routes(routes.iter().copied());
+        // large ones, so that the pools end
+        let sized = SubnetRequest { subnet: "0.0.0.0/18".parse().ok(), ..SubnetRequest::default() };
+        let request = NetworkRequest { subnets: vec![sized], ..automatic(true, true) };
+        while let Ok(subnets) = plan(&request, &Pools::default(), &space, &ways) {
             for Subnet { subnet, gateway, .. } in subnets {
                 let clash = held.iter().chain(&routes).find(|other| overlap(subnet, **other));
                 prop_assert_eq!(clash, None, "for {}", subnet);
                 prop_assert!(subnet.contains(gateway.unwrap()));
                 held.push(subnet);
+                space.insert(subnet);
             }
         }
     }
@@ -175,7 +240,8 @@ proptest! {
             .filter(|cidr| cidr.ip() == cidr.network())
             .filter(|cidr| !held.iter().any(|other| overlap(*cidr, *other)))
             .collect();
-        let found = plan(&automatic(true, false), &pools, &held, &[]);
+        let held: Space = held.into_iter().collect();
+        let found = plan(&automatic(true, false), &pools, &held, &Space::default());
         prop_assert_eq!(found.ok().map(|found| found[0].subnet), subnets.first().copied());
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use rnet_ipam::Pools;
+use rnet_ipam::{Pool, Pools};
 use serde::Deserialize;
 
 /// The container networking daemon.
@@ -45,7 +45,13 @@ struct Options {
     /// The interface of the predefined network "bridge" [default: rnet0]
     #[arg(long, value_name = "NAME")]
     bridge: Option<String>,
-    /// Ranges that automatic subnets are cut from; in the file only
+    /// A range that automatic subnets are cut from, and their prefix length; several times for several ranges, in
+    /// their order [default: 172.17.0.0/16 in one piece, then /24s of 172.18.0.0-172.30.255.255, 192.168.128.0/17
+    /// and 198.18.0.0/15; IPv6 /64s of a unique local /48 of this machine's own]
+    #[arg(long, value_name = "base=CIDR,size=PREFIX")]
+    #[serde(skip)]
+    default_address_pool: Vec<Pool>,
+    /// The same in the file
     #[arg(skip)]
     default_address_pools: Option<Pools>,
 }
@@ -101,7 +107,10 @@ impl Flags {
                 .bridge
                 .or(file.bridge)
                 .unwrap_or_else(|| "rnet0".to_owned()),
-            pools: file.default_address_pools.unwrap_or_default(),
+            pools: match flags.default_address_pool {
+                none if none.is_empty() => file.default_address_pools.unwrap_or_default(),
+                pools => Pools::new(pools)?,
+            },
         })
     }
 }
@@ -147,7 +156,33 @@ mod tests {
         assert_eq!(config.bridge, "flagbr");
         assert_eq!(config.socket, Path::new("/r/rnet.sock"));
         assert_eq!(config.cgroup_parent, "rnet");
-        assert_ne!(config.pools, Pools::default());
+        let pools = |base: &str| {
+            let pool = format!("base={base},size=24").parse().unwrap();
+            Pools::new(vec![pool]).unwrap()
+        };
+        assert_eq!(config.pools, pools("10.200.0.0/16"));
+        let flag = ["--default-address-pool", "base=10.9.0.0/16,size=24"];
+        let config = settle(&[&["--config", file][..], &flag].concat()).unwrap();
+        assert_eq!(config.pools, pools("10.9.0.0/16"));
+        assert_eq!(settle(&[]).unwrap().pools, Pools::default());
+    }
+
+    #[test]
+    fn pools_that_cannot_be_are_refused_with_the_reason() {
+        let flag = |text: &str| settle(&["--default-address-pool", text]).unwrap_err();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("netd.toml");
+        let text = "default-address-pools = [{ base = '10.200.0.0/16', size = 12 }]\n";
+        std::fs::write(&file, text).unwrap();
+        let in_file = settle(&["--config", file.to_str().unwrap()]).unwrap_err();
+        for (error, words) in [
+            (flag("10.0.0.0/8"), "write base=CIDR,size=PREFIX"),
+            (flag("base=10.0.0.1/8,size=24"), "it should be 10.0.0.0/8"),
+            (in_file, "the size 12 of its subnets must be from 16 to 30"),
+        ] {
+            let message = format!("{error:#}");
+            assert!(message.contains(words), "{message}");
+        }
     }
 
     #[test]

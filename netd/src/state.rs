@@ -2,12 +2,17 @@
 //!
 //! It changes only by [`Change`]s, the same that the store commits: memory and store cannot drift apart.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+mod addresses;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use rnet_ipam::Space;
 use rnet_model::{
     ContainerId, Endpoint, EndpointId, Network, NetworkId, Phase, Sandbox, SandboxId,
 };
+
+pub use addresses::{Addresses, LeaseMark};
 
 use crate::container::Container;
 
@@ -26,6 +31,8 @@ pub enum Change {
     PutEndpoint(Endpoint),
     /// An endpoint is gone.
     DropEndpoint(EndpointId),
+    /// Addresses were leased on a network.
+    PutMark(LeaseMark),
     /// A container is new, or different.
     PutContainer(Box<Container>),
     /// A container is gone.
@@ -41,6 +48,10 @@ pub struct State {
     containers: BTreeMap<ContainerId, Container>,
     /// What endpoints hold of their networks: follows `endpoints`.
     occupied: BTreeMap<NetworkId, Occupied>,
+    /// The subnets of all networks: follows `networks`.
+    subnets: Space,
+    /// The addresses of each network: follows `endpoints` and `containers`, but for the marks.
+    addresses: BTreeMap<NetworkId, Addresses>,
     /// Endpoints by sandbox, in the order they were attached: follows `endpoints`.
     attached: BTreeMap<SandboxId, Vec<EndpointId>>,
 }
@@ -49,7 +60,6 @@ pub struct State {
 #[derive(Clone, Debug, Default)]
 struct Occupied {
     endpoints: BTreeSet<EndpointId>,
-    addresses: BTreeSet<IpAddr>,
     /// How many ports of each of its bridges.
     ports: Vec<usize>,
 }
@@ -58,12 +68,8 @@ impl State {
     /// Takes one step.
     pub fn apply(&mut self, change: Change) {
         match change {
-            Change::PutNetwork(network) => {
-                self.networks.insert(network.id, network);
-            }
-            Change::DropNetwork(id) => {
-                self.networks.remove(&id);
-            }
+            Change::PutNetwork(network) => self.put_network(network),
+            Change::DropNetwork(id) => self.drop_network(id),
             Change::PutSandbox(sandbox) => {
                 self.sandboxes.insert(sandbox.id, sandbox);
             }
@@ -72,12 +78,12 @@ impl State {
             }
             Change::PutEndpoint(endpoint) => self.put_endpoint(endpoint),
             Change::DropEndpoint(id) => self.drop_endpoint(id),
-            Change::PutContainer(container) => {
-                self.containers.insert(container.id, *container);
+            Change::PutMark(mark) => {
+                let addresses = self.addresses.entry(mark.network).or_default();
+                addresses.set_mark(mark);
             }
-            Change::DropContainer(id) => {
-                self.containers.remove(&id);
-            }
+            Change::PutContainer(container) => self.put_container(*container),
+            Change::DropContainer(id) => self.drop_container(id),
         }
     }
 
@@ -133,11 +139,15 @@ impl State {
         occupied.map_or(&[], |it| it.ports.as_slice())
     }
 
-    /// The addresses endpoints of a network hold, those on their way in or out included.
-    pub fn taken(&self, network: NetworkId) -> &BTreeSet<IpAddr> {
-        static NONE: BTreeSet<IpAddr> = BTreeSet::new();
-        let occupied = self.occupied.get(&network);
-        occupied.map_or(&NONE, |it| &it.addresses)
+    /// The subnets of all networks.
+    pub fn subnets(&self) -> &Space {
+        &self.subnets
+    }
+
+    /// The addresses of a network.
+    pub fn addresses(&self, network: NetworkId) -> &Addresses {
+        static NONE: LazyLock<Addresses> = LazyLock::new(Addresses::default);
+        self.addresses.get(&network).unwrap_or(&NONE)
     }
 
     /// All containers, by id.
@@ -158,10 +168,56 @@ impl State {
             .and_then(|id| self.sandboxes.get(&id))
     }
 
+    fn put_network(&mut self, network: Network) {
+        self.free_subnets(network.id);
+        let subnets = network.subnets.iter().map(|subnet| subnet.subnet);
+        self.subnets.extend(subnets);
+        self.networks.insert(network.id, network);
+    }
+
+    fn drop_network(&mut self, id: NetworkId) {
+        self.free_subnets(id);
+        self.networks.remove(&id);
+        self.addresses.remove(&id);
+    }
+
+    fn free_subnets(&mut self, id: NetworkId) {
+        let subnets = self
+            .networks
+            .get(&id)
+            .into_iter()
+            .flat_map(|it| &it.subnets);
+        for subnet in subnets {
+            self.subnets.remove(subnet.subnet);
+        }
+    }
+
+    fn put_container(&mut self, container: Container) {
+        self.drop_container(container.id);
+        for (network, settings) in &container.networks {
+            let addresses = self.addresses.entry(*network).or_default();
+            addresses.reserve(settings, (container.created, container.id));
+        }
+        self.containers.insert(container.id, container);
+    }
+
+    fn drop_container(&mut self, id: ContainerId) {
+        let Some(container) = self.containers.remove(&id) else {
+            return;
+        };
+        for (network, settings) in &container.networks {
+            if let Some(addresses) = self.addresses.get_mut(network) {
+                addresses.release(settings, (container.created, id));
+            }
+        }
+    }
+
     fn put_endpoint(&mut self, endpoint: Endpoint) {
         self.vacate(endpoint.id);
         let occupied = self.occupied.entry(endpoint.network).or_default();
         occupied.take(&endpoint);
+        let addresses = self.addresses.entry(endpoint.network).or_default();
+        addresses.take(&endpoint);
         let attached = self.attached.entry(endpoint.sandbox).or_default();
         if !attached.contains(&endpoint.id) {
             attached.push(endpoint.id);
@@ -186,6 +242,9 @@ impl State {
         let Some(endpoint) = self.endpoints.get(&id) else {
             return;
         };
+        if let Some(addresses) = self.addresses.get_mut(&endpoint.network) {
+            addresses.free(endpoint);
+        }
         if let Some(occupied) = self.occupied.get_mut(&endpoint.network) {
             occupied.free(endpoint);
             if occupied.endpoints.is_empty() {
@@ -198,8 +257,6 @@ impl State {
 impl Occupied {
     fn take(&mut self, endpoint: &Endpoint) {
         self.endpoints.insert(endpoint.id);
-        self.addresses
-            .extend(endpoint.addresses.iter().map(|cidr| cidr.ip()));
         if self.ports.len() <= endpoint.shard {
             self.ports.resize(endpoint.shard + 1, 0);
         }
@@ -208,9 +265,6 @@ impl Occupied {
 
     fn free(&mut self, endpoint: &Endpoint) {
         self.endpoints.remove(&endpoint.id);
-        for cidr in &endpoint.addresses {
-            self.addresses.remove(&cidr.ip());
-        }
         self.ports[endpoint.shard] -= 1;
     }
 }

@@ -41,17 +41,25 @@ fn network(subnets: Vec<Subnet>) -> Network {
     }
 }
 
+fn space(addresses: &[&str]) -> Space {
+    addresses.iter().map(|address| ip(address)).collect()
+}
+
+fn held<'a>(taken: &'a Space, reserved: &'a Space, last: &'a [IpAddr]) -> Held<'a> {
+    Held {
+        taken,
+        reserved,
+        last,
+    }
+}
+
 /// The leases as text, joined, or the error's.
 fn leased(network: &Network, ipv4: Option<&str>, ipv6: Option<&str>, taken: &[&str]) -> String {
     let request = LeaseRequest {
         ipv4: ipv4.map(ip),
         ipv6: ipv6.map(ip),
     };
-    match lease(
-        network,
-        &request,
-        &taken.iter().map(|address| ip(address)).collect(),
-    ) {
+    match lease(network, &request, held(&space(taken), &space(&[]), &[])) {
         Ok(leases) => leases
             .iter()
             .map(Cidr::to_string)
@@ -139,7 +147,7 @@ fn a_fixed_address_must_be_a_free_one_of_the_network() {
         ),
         (
             "172.26.0.1",
-            "invalid address 172.26.0.1: no configured subnet of network my-bridge contains it; choose one in 172.25.0.0/16",
+            "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 172.26.0.1: network my-bridge has 172.25.0.0/16",
         ),
         (
             "fd00::1",
@@ -150,7 +158,7 @@ fn a_fixed_address_must_be_a_free_one_of_the_network() {
     }
     let message = leased(&net, None, Some("fd00::1"), &taken);
     assert!(
-        message.starts_with("invalid address fd00::1: no configured subnet"),
+        message.contains("no configured subnet or ip-range contain the IP address fd00::1"),
         "{message}"
     );
 }
@@ -163,7 +171,8 @@ fn only_what_is_taken_by_another_is_in_use() {
             ipv4: Some(ip(address)),
             ipv6: None,
         };
-        lease(&net, &request, &BTreeSet::from([ip("10.0.0.9")])).map_err(|e| e.kind())
+        let (taken, reserved) = (space(&["10.0.0.9"]), space(&["10.0.0.8"]));
+        lease(&net, &request, held(&taken, &reserved, &[])).map_err(|e| e.kind())
     };
     assert_eq!(kind("10.0.0.9"), Err(Kind::InUse));
     assert_eq!(kind("10.0.0.1"), Err(Kind::InUse));
@@ -196,8 +205,64 @@ fn the_last_address_of_a_wide_subnet_is_found_without_looking_at_the_free_ones()
         subnet("10.0.0.0/8", None, "10.0.0.1"),
         subnet("fd00::/64", range, "fd00::1"),
     ]);
-    let held = (2..60_000).map(|n| IpAddr::V4(Ipv4Addr::from_bits(10 << 24 | n)));
-    let leases = lease(&net, &LeaseRequest::default(), &held.collect()).unwrap();
+    let taken = (2..60_000).map(|n| IpAddr::V4(Ipv4Addr::from_bits(10 << 24 | n)));
+    let leases = lease(
+        &net,
+        &LeaseRequest::default(),
+        held(&taken.collect(), &space(&[]), &[]),
+    );
+    let leases = leases.unwrap();
     assert_eq!(leases[0].to_string(), "10.0.234.96/8");
     assert_eq!(leases[1].to_string(), "fd00::ffff:ffff:ffff:ffff/64");
+}
+
+/// What is leased next, with these addresses taken, set aside, and leased last.
+fn next_of(network: &Network, taken: &[&str], reserved: &[&str], last: &[&str]) -> String {
+    let last: Vec<IpAddr> = last.iter().map(|address| ip(address)).collect();
+    let (taken, reserved) = (space(taken), space(reserved));
+    let leases = lease(
+        network,
+        &LeaseRequest::default(),
+        held(&taken, &reserved, &last),
+    );
+    let texts = leases.map(|leases| leases.iter().map(|it| it.ip().to_string()).collect());
+    texts.map_or_else(|error| error.to_string(), |it: Vec<_>| it.join(" "))
+}
+
+#[test]
+fn an_address_that_became_free_is_the_last_to_be_leased_again() {
+    let net = network(vec![
+        subnet("10.0.0.0/29", None, "10.0.0.1"),
+        subnet("fd00::/64", None, "fd00::1"),
+    ]);
+    let next = |taken: &[&str], last: &str| next_of(&net, taken, &[], &[last, "fd00::7"]);
+    assert_eq!(next(&["10.0.0.2"], "10.0.0.4"), "10.0.0.5 fd00::8");
+    assert_eq!(next(&["10.0.0.5"], "10.0.0.4"), "10.0.0.6 fd00::8");
+    // around the end, to the lowest that is free
+    assert_eq!(next(&["10.0.0.2"], "10.0.0.6"), "10.0.0.3 fd00::8");
+    // and at the very last to the one leased last itself
+    let others = ["10.0.0.2", "10.0.0.3", "10.0.0.5", "10.0.0.6"];
+    assert_eq!(next(&others, "10.0.0.4"), "10.0.0.4 fd00::8");
+    let top = ["10.0.0.1", "fd00::ffff:ffff:ffff:ffff"];
+    assert_eq!(next_of(&net, &[], &[], &top), "10.0.0.2 fd00::2");
+}
+
+#[test]
+fn an_automatic_lease_passes_over_what_is_set_aside() {
+    let net = network(vec![subnet("10.0.0.0/29", None, "10.0.0.1")]);
+    let aside = ["10.0.0.2", "10.0.0.4"];
+    assert_eq!(next_of(&net, &[], &aside, &[]), "10.0.0.3");
+    assert_eq!(next_of(&net, &["10.0.0.3"], &aside, &[]), "10.0.0.5");
+    let full = next_of(&net, &["10.0.0.3", "10.0.0.5", "10.0.0.6"], &aside, &[]);
+    assert!(full.starts_with("no available IPv4 addresses"), "{full}");
+}
+
+#[test]
+fn several_subnets_take_turns_once_around() {
+    let first = subnet("10.0.0.0/30", None, "10.0.0.1");
+    let second = subnet("10.9.0.0/30", None, "10.9.0.1");
+    let net = network(vec![first, second]);
+    assert_eq!(next_of(&net, &[], &[], &["10.0.0.2"]), "10.9.0.2");
+    assert_eq!(next_of(&net, &[], &[], &["10.9.0.2"]), "10.0.0.2");
+    assert_eq!(next_of(&net, &["10.0.0.2"], &[], &["10.9.0.2"]), "10.9.0.2");
 }

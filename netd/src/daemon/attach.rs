@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use rnet_drivers::Driver;
-use rnet_ipam::{LeaseRequest, lease};
+use rnet_ipam::{Holder, IpamError, LeaseRequest, lease};
 use rnet_model::{
     Cidr, Endpoint, EndpointId, EndpointSettings, HostFacts, IfName, InvalidIfName, MacAddress,
     Network, NetworkId, Object, Phase, Resource, Sandbox, SandboxId,
@@ -114,7 +114,10 @@ impl Daemon {
             whole,
         };
         let mut changes = vec![Change::PutSandbox(sandbox)];
-        changes.extend(endpoints.into_iter().map(Change::PutEndpoint));
+        for endpoint in endpoints {
+            let mark = state.addresses(endpoint.network).mark(&endpoint);
+            changes.extend([Change::PutEndpoint(endpoint), Change::PutMark(mark)]);
+        }
         self.commit(&mut state, changes)?;
         Ok(plan)
     }
@@ -209,7 +212,8 @@ fn endpoint<'a>(
         ipv4: settings.ipv4_address,
         ipv6: settings.ipv6_address,
     };
-    let addresses = lease(network, &wanted, state.taken(network.id))?;
+    refuse_reserved(state, network, sandbox, &wanted)?;
+    let addresses = lease(network, &wanted, state.addresses(network.id).held())?;
     let mut endpoint = Endpoint {
         id: EndpointId::from_bytes(random_bytes()),
         network: network.id,
@@ -229,6 +233,27 @@ fn endpoint<'a>(
         .endpoint_resources(network, &endpoint, facts)
         .map_err(refused_by(driver, network))?;
     Ok(endpoint)
+}
+
+/// Refuses an address that is set aside for another container, whether that one runs or not.
+fn refuse_reserved(
+    state: &State,
+    network: &Network,
+    sandbox: &Sandbox,
+    wanted: &LeaseRequest,
+) -> Result<()> {
+    for address in wanted.ipv4.into_iter().chain(wanted.ipv6) {
+        let owner = state.addresses(network.id).owner(address);
+        let other = owner.filter(|owner| *owner != sandbox.container);
+        if let Some(container) = other.and_then(|id| state.container(id)) {
+            return Err(Error::Ipam(IpamError::AddressInUse {
+                address,
+                network: network.name.clone(),
+                holder: Holder::Container(container.name.clone()),
+            }));
+        }
+    }
+    Ok(())
 }
 
 /// The same for whoever is given an address next, so that neighbours who still know it are right.

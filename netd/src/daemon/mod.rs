@@ -16,6 +16,7 @@ mod resolve;
 mod rest;
 mod resume;
 mod streams;
+mod subnets;
 mod undo;
 
 pub use attach::EndpointRequest;

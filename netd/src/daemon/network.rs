@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rnet_drivers::{Driver, driver};
 use rnet_ipam::SubnetRequest;
-use rnet_model::{Cidr, Endpoint, Network, NetworkId};
+use rnet_model::{Endpoint, Network, NetworkId};
 
 use super::{Daemon, lookup, random_bytes};
 use crate::error::{Error, Result, chain};
@@ -118,7 +118,6 @@ impl Daemon {
     fn plan_network(&self, request: NetworkRequest) -> Result<Network> {
         let name = request.driver.as_deref().unwrap_or("bridge");
         let driver = find_driver(name)?;
-        let routes = self.hands.host.routes()?;
         let mut network = Network {
             id: NetworkId::from_bytes(random_bytes()),
             name: request.name.clone(),
@@ -136,24 +135,17 @@ impl Daemon {
             labels: request.labels,
             resources: Vec::new(),
         };
-        let others = self.read(|state| {
+        self.read(|state| {
             if state.networks().any(|other| other.name == network.name) {
                 return Err(Error::Conflict(format!(
                     "network with name {} already exists",
                     network.name
                 )));
             }
-            refuse_shared_bridge(driver, &network, state.networks())?;
-            Ok(state.networks().flat_map(subnets).collect::<Vec<_>>())
+            refuse_shared_bridge(driver, &network, state.networks())
         })?;
         if !driver.is_singleton() {
-            let request = rnet_ipam::NetworkRequest {
-                subnets: request.subnets,
-                ipv4: network.enable_ipv4,
-                ipv6: network.enable_ipv6,
-                ula_seed: random_bytes(),
-            };
-            network.subnets = rnet_ipam::plan(&request, &self.settings.pools, &others, &routes)?;
+            network.subnets = self.plan_subnets(&network, request.subnets)?;
         }
         let facts = self.hands.host.facts()?;
         network.resources = driver
@@ -259,10 +251,6 @@ fn refuse_shared_bridge<'a>(
         }
     }
     Ok(())
-}
-
-fn subnets(network: &Network) -> impl Iterator<Item = Cidr> + '_ {
-    network.subnets.iter().map(|subnet| subnet.subnet)
 }
 
 fn active_endpoints(network: &Network, endpoint: &Endpoint) -> String {

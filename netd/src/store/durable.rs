@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
+    TableError,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,6 +26,8 @@ const NETWORKS: Records = TableDefinition::new("networks");
 const CONTAINERS: Records = TableDefinition::new("containers");
 const SANDBOXES: Records = TableDefinition::new("sandboxes");
 const ENDPOINTS: Records = TableDefinition::new("endpoints");
+/// Younger than the format: a store made before it has none.
+const MARKS: Records = TableDefinition::new("marks");
 
 /// JSON records by the hex text of their id.
 type Records = TableDefinition<'static, &'static str, &'static [u8]>;
@@ -42,7 +45,7 @@ impl Durable {
     pub fn open(state_dir: &Path, run_dir: &Path) -> Result<Self, StoreError> {
         Ok(Self {
             state: File::open(state_dir, &[NETWORKS, CONTAINERS])?,
-            run: File::open(run_dir, &[SANDBOXES, ENDPOINTS])?,
+            run: File::open(run_dir, &[SANDBOXES, ENDPOINTS, MARKS])?,
         })
     }
 }
@@ -59,6 +62,7 @@ impl Store for Durable {
             .each(SANDBOXES, |sandbox| put(Change::PutSandbox(sandbox)))?;
         self.run
             .each(ENDPOINTS, |endpoint| put(Change::PutEndpoint(endpoint)))?;
+        self.run.each(MARKS, |mark| put(Change::PutMark(mark)))?;
         Ok(state)
     }
 
@@ -67,13 +71,17 @@ impl Store for Durable {
         for change in changes {
             match change {
                 Change::PutNetwork(it) => lasting.push(Edit::put(NETWORKS, it.id, it)),
-                Change::DropNetwork(id) => lasting.push(Edit::drop(NETWORKS, id)),
+                Change::DropNetwork(id) => {
+                    lasting.push(Edit::drop(NETWORKS, id));
+                    running.push(Edit::drop(MARKS, id));
+                }
                 Change::PutContainer(it) => lasting.push(Edit::put(CONTAINERS, it.id, it)),
                 Change::DropContainer(id) => lasting.push(Edit::drop(CONTAINERS, id)),
                 Change::PutSandbox(it) => running.push(Edit::put(SANDBOXES, it.id, it)),
                 Change::DropSandbox(id) => running.push(Edit::drop(SANDBOXES, id)),
                 Change::PutEndpoint(it) => running.push(Edit::put(ENDPOINTS, it.id, it)),
                 Change::DropEndpoint(id) => running.push(Edit::drop(ENDPOINTS, id)),
+                Change::PutMark(it) => running.push(Edit::put(MARKS, it.network, it)),
             }
         }
         self.run.write(&running)?;
@@ -197,8 +205,11 @@ impl File {
 
     fn records(&self, table: Records) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
         let read = self.database.begin_read()?;
-        let table = read.open_table(table)?;
         let mut records = Vec::new();
+        let table = match read.open_table(table) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(records),
+            table => table?,
+        };
         for entry in table.iter()? {
             let (key, record) = entry?;
             records.push((key.value().to_owned(), record.value().to_owned()));

@@ -85,13 +85,16 @@ fn read(body: NetworkCreateRequest) -> Result<NetworkRequest> {
 /// Reads every entry, and tells of all mistakes at once.
 fn subnets(entries: Vec<IpamConfig>) -> Result<Vec<SubnetRequest>> {
     let mut mistakes = Vec::new();
-    let subnets = entries
+    let subnets: Vec<_> = entries
         .into_iter()
         .map(|entry| subnet(entry, &mut mistakes))
         .collect();
     if mistakes.is_empty() {
         return Ok(subnets);
     }
+    let more = subnets.iter().filter(|entry| entry.subnet.is_some());
+    let more = more.flat_map(rnet_ipam::mistakes);
+    mistakes.extend(more.map(|mistake| mistake.to_string()));
     Err(Error::Invalid(format!(
         "invalid network config:\n{}",
         mistakes.join("\n")
@@ -112,18 +115,18 @@ fn subnet(entry: IpamConfig, mistakes: &mut Vec<String>) -> SubnetRequest {
     }
 }
 
+/// Reads one field; what is wrong with it is told in the words of libnetwork (api/types/network, `ValidateIPAM`).
 fn parse<T: FromStr>(what: &str, text: Option<String>, mistakes: &mut Vec<String>) -> Option<T> {
     let text = text.filter(|text| !text.is_empty())?;
-    let expected = if what.contains("net") || what.contains("range") {
-        "an address and a prefix length such as 172.25.0.0/16 are expected"
-    } else {
-        "an IP address is expected"
-    };
+    let is_block = matches!(what, "subnet" | "ip-range");
     // a bare address is no subnet, although it can be read as one of a single address
-    let complete = what.contains("address") || what == "gateway" || text.contains('/');
-    let parsed = text.parse().ok().filter(|_| complete);
+    let parsed = text.parse().ok().filter(|_| text.contains('/') == is_block);
     if parsed.is_none() {
-        mistakes.push(format!("invalid {what} {text}: {expected}"));
+        let reason = match is_block {
+            true => "invalid CIDR block notation",
+            false => "invalid address",
+        };
+        mistakes.push(format!("invalid {what} {text}: {reason}"));
     }
     parsed
 }
@@ -166,16 +169,17 @@ mod tests {
     #[test]
     fn all_mistakes_are_told_at_once() {
         let error = request(
-            r#"{"Name":"n","IPAM":{"Config":[{"Subnet":"172.25.0.0","Gateway":"x"},{"IPRange":"10.0.0.0/40"}]}}"#,
+            r#"{"Name":"n","IPAM":{"Config":[{"Subnet":"172.25.0.0","Gateway":"x"},{"IPRange":"10.0.0.0/40"},{"Subnet":"10.0.0.1/8"}]}}"#,
         )
         .unwrap_err()
         .to_string();
-        assert_eq!(error.lines().count(), 4, "{error}");
+        assert_eq!(error.lines().count(), 5, "{error}");
         for word in [
             "invalid network config:",
             "subnet 172.25.0.0:",
             "gateway x:",
-            "ip-range 10.0.0.0/40:",
+            "ip-range 10.0.0.0/40: invalid CIDR block notation",
+            "subnet 10.0.0.1/8: it should be 10.0.0.0/8",
         ] {
             assert!(error.contains(word), "{word} in {error}");
         }

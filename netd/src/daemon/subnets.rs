@@ -1,0 +1,90 @@
+//! The subnets of a new network, with an eye on what the host reaches already.
+
+use std::fs;
+use std::path::Path;
+
+use rnet_ipam::{IpamError, NetworkRequest, Space, SubnetRequest, plan};
+use rnet_model::{Network, Subnet};
+use sha2::{Digest, Sha256};
+
+use super::Daemon;
+use super::resolve::host_resolv_conf;
+use crate::error::{Error, Result};
+use crate::state::State;
+
+/// What tells this machine from others: its id (machine-id(5)), or where it has none that of its uptime (random(4)).
+const IDENTITIES: [&str; 2] = ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"];
+
+impl Daemon {
+    /// Decides which subnets a network gets.
+    pub(super) fn plan_subnets(
+        &self,
+        network: &Network,
+        subnets: Vec<SubnetRequest>,
+    ) -> Result<Vec<Subnet>> {
+        let request = NetworkRequest {
+            subnets,
+            ipv4: network.enable_ipv4,
+            ipv6: network.enable_ipv6,
+            global_id: global_id(&self.settings.state_dir),
+        };
+        let reached = self.reached()?;
+        self.read(|state| {
+            plan(&request, &self.settings.pools, state.subnets(), &reached)
+                .map_err(|error| with_holder(state, error))
+        })
+    }
+
+    /// What the host reaches by a route of any table, and the resolvers it asks, which may be behind a default route.
+    fn reached(&self) -> Result<Space> {
+        let mut reached = Space::of_routes(self.hands.host.routes()?);
+        let resolvers = host_resolv_conf().nameservers;
+        let elsewhere = resolvers.iter().filter(|it| !it.address.is_loopback());
+        reached.extend(elsewhere.map(|server| server.address));
+        Ok(reached)
+    }
+}
+
+/// Says who has the subnet that was asked for.
+fn with_holder(state: &State, error: IpamError) -> Error {
+    let IpamError::Overlap { subnet: wanted } = error else {
+        return error.into();
+    };
+    let mut held = state.networks().flat_map(|network| {
+        let subnets = network.subnets.iter().map(|it| it.subnet);
+        subnets.map(|subnet| (network.name.as_str(), subnet))
+    });
+    match held.find(|(_, subnet)| Space::from_iter([*subnet]).overlaps(wanted)) {
+        Some((name, subnet)) => {
+            Error::Forbidden(format!("{error} overlaps {subnet} of network {name}"))
+        }
+        None => Error::Forbidden(format!("{error} is asked for twice")),
+    }
+}
+
+/// The 40 bits of this daemon's unique local prefix: the same after every start, and its own among the daemons of
+/// this machine and of others (RFC 4193, 3.2.2; a machine's id is told nobody, machine-id(5) has it hashed).
+fn global_id(state_dir: &Path) -> [u8; 5] {
+    let known = |path| fs::read(path).ok().filter(|id| !id.is_empty());
+    let machine = IDENTITIES.into_iter().find_map(known).unwrap_or_default();
+    let hash = Sha256::new()
+        .chain_update("rnet unique local prefix")
+        .chain_update(machine)
+        .chain_update(state_dir.as_os_str().as_encoded_bytes())
+        .finalize();
+    let mut id = [0; 5];
+    id.copy_from_slice(&hash[..5]);
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_s_prefix_is_always_the_same_and_not_another_s() {
+        let id = |path: &str| global_id(Path::new(path));
+        assert_eq!(id("/var/lib/rnet"), id("/var/lib/rnet"));
+        assert_ne!(id("/var/lib/rnet"), id("/srv/rnet"));
+    }
+}
