@@ -2,6 +2,8 @@
 
 PREFIX ?= /usr/local
 PACKAGES := busybox-static curl iproute2 iptables nftables
+# peers, to measure against; one that cannot be had is left out of the tables
+BENCH_PACKAGES := netavark aardvark-dns containernetworking-plugins dnsmasq-base dnsperf
 PROGRAMS := netd rnet rnet-shim
 
 CARGO ?= cargo
@@ -17,7 +19,7 @@ help:
 	@echo 'make demo     the story of rnet, told by real containers on a private lab host'
 	@echo 'make lab      a shell on such a lab host, with netd and the image busybox'
 	@echo 'make test     everything that must hold: format, lints, all tests'
-	@echo 'make bench    what attaching costs, beside the bare kernel'
+	@echo 'make bench    what rnet costs, beside the bare kernel and its peers; some of it: make bench TABLE="attach dns"'
 	@echo 'make install  programs, service and configuration below $(PREFIX) and /etc'
 
 .PHONY: demo
@@ -38,20 +40,31 @@ test: setup
 	$(CARGO) nextest run --workspace --no-fail-fast --status-level fail --final-status-level fail; \
 	else set -x; $(CARGO) test --workspace --lib --bins --tests --no-fail-fast --quiet; fi
 
+SCALE ?= usual
 .PHONY: bench
-bench: setup release
-	$(CARGO) bench --package netd --bench attach
+bench: setup bench-setup release
+	$(ROOT) target/release/rnet-bench --scale $(SCALE) $(TABLE)
 
 .PHONY: release
 release:
 	$(CARGO) build --workspace --release
 
+# those of some packages that are not installed
+missing = $(shell for package in $(1); do dpkg-query -W -f '$${Status}' $$package 2>/dev/null | \
+	grep -q '^install ok' || echo $$package; done)
+APT := $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get
+
 .PHONY: setup
 setup:
-	@missing=; for package in $(PACKAGES); do \
-	dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q '^install ok' || missing="$$missing $$package"; done; \
-	[ -z "$$missing" ] || { echo "installing$$missing"; export DEBIAN_FRONTEND=noninteractive; \
-	$(ROOT) apt-get update -qq && $(ROOT) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+	@set -e; missing="$(call missing,$(PACKAGES))"; [ -z "$$missing" ] || { echo "installing $$missing"; \
+	$(APT) update -qq; $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; }
+
+# none of these packages starts a daemon
+.PHONY: bench-setup
+bench-setup: setup
+	@missing="$(call missing,$(BENCH_PACKAGES))"; [ -z "$$missing" ] || $(APT) update -qq; \
+	for package in $$missing; do echo "installing $$package"; \
+	$(APT) install -y -qq --no-install-recommends $$package >/dev/null || echo "left out: $$package"; done
 
 .PHONY: install
 install: release

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate of ours, and those it may use; tests may use any.
-const STAR: [(&str, &[&str]); 9] = [
+const STAR: [(&str, &[&str]); 10] = [
     ("rnet-model", &[]),
     ("rnet-drivers", &["rnet-model"]),
     ("rnet-ipam", &["rnet-model"]),
@@ -26,6 +26,16 @@ const STAR: [(&str, &[&str]); 9] = [
         ],
     ),
     ("rnet-tests", &[]),
+    (
+        "rnet-bench",
+        &[
+            "rnet-model",
+            "rnet-ipam",
+            "rnet-kernel",
+            "netd",
+            "rnet-tests",
+        ],
+    ),
 ];
 
 /// What a crate that only answers may not have: a way to ask the machine.

@@ -57,6 +57,12 @@ impl Lab {
         self.start_netd()
     }
 
+    /// The process id of `netd` on this machine.
+    pub fn netd_process(&self) -> Result<u32> {
+        let entering = self.netd.as_ref().context("netd does not run")?;
+        only_child(entering.id())
+    }
+
     /// What every `netd` of this lab has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory().join("netd.log")).unwrap_or_default()

@@ -1,0 +1,61 @@
+//! The tables, one file each.
+
+mod attach;
+mod connections;
+mod names;
+mod netd;
+mod parallel;
+mod publish;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::scale::Scale;
+
+/// A table by its name.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Named {
+    /// Attaching and detaching one endpoint, with many present.
+    Attach,
+    /// Attaching many endpoints at once.
+    Parallel,
+    /// Publishing ports, with many published.
+    Publish,
+    /// New TCP connections through a published port, with many others published.
+    Connections,
+    /// The DNS server.
+    Dns,
+    /// The daemon: its memory, what it does when idle, how long its start takes.
+    Netd,
+}
+
+impl Named {
+    /// All of them, in the order they are printed.
+    pub(crate) const ALL: &[Self] = &[
+        Self::Attach,
+        Self::Parallel,
+        Self::Publish,
+        Self::Connections,
+        Self::Dns,
+        Self::Netd,
+    ];
+
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Measures and prints it.
+    pub(crate) fn run(self, scale: Scale) -> Result<()> {
+        match self {
+            Self::Attach => attach::run(scale),
+            Self::Parallel => parallel::run(scale),
+            Self::Publish => publish::run(scale),
+            Self::Connections => connections::run(scale),
+            Self::Dns => names::run(scale),
+            Self::Netd => netd::run(scale),
+        }
+    }
+}
