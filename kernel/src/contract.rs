@@ -1,7 +1,7 @@
 //! What the daemon may ask of the machine it runs on.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Object, Place, Protocol, Resource,
@@ -41,8 +41,22 @@ pub trait Firewall: Send + Sync {
     /// Makes rnet's table equal to `policy`, whatever it was before.
     fn apply(&self, policy: &FirewallPolicy) -> Result<(), KernelError>;
 
+    /// The same, trusting nothing that is remembered of the table.
+    fn restore(&self, policy: &FirewallPolicy) -> Result<(), KernelError>;
+
     /// Removes rnet's table.
     fn remove(&self) -> Result<(), KernelError>;
+
+    /// Watches for changes that others make to what is rnet's; none where they cannot be noticed.
+    fn watch(&self) -> Result<Option<Box<dyn Watch>>, KernelError>;
+}
+
+/// Tells that others changed what is rnet's.
+///
+/// **Contract:** its descriptor is readable while there may be something to tell. What rnet changes itself is not told.
+pub trait Watch: AsFd + Send {
+    /// Whether anything was changed since the last call; never blocks.
+    fn changed(&mut self) -> Result<bool, KernelError>;
 }
 
 /// Looks at the host, and opens sockets where they are needed.

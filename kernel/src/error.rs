@@ -20,6 +20,16 @@ pub enum KernelError {
         source: std::io::Error,
     },
 
+    /// Nobody tells what others do to the packet filter.
+    #[error(
+        "cannot watch the packet filter: rules that others remove stay away until netd starts again"
+    )]
+    WatchNetfilter {
+        /// The kernel's answer.
+        #[source]
+        source: std::io::Error,
+    },
+
     /// The kernel refused a change of the packet filter, so nothing of its transaction was done.
     #[error("nftables refused to {operation} (table {table})")]
     Nftables {

@@ -38,7 +38,9 @@ mod remove;
 mod rtnl;
 mod traveller;
 
-pub use contract::{Firewall, Host, Kernel, Owned, PortReservation, ResolverSockets, SocketKind};
+pub use contract::{
+    Firewall, Host, Kernel, Owned, PortReservation, ResolverSockets, SocketKind, Watch,
+};
 pub use error::KernelError;
 pub use firewall::Nftables;
 pub use iptables::{Iptables, Variant as IptablesVariant};

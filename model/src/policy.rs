@@ -99,7 +99,7 @@ pub struct Publication {
 }
 
 /// Successive ports at a container's own address.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct OpenPorts {
     /// The container's address.
     pub address: IpAddr,
@@ -107,6 +107,8 @@ pub struct OpenPorts {
     pub protocol: Protocol,
     /// The container's ports.
     pub ports: PortRange,
+    /// The clients for whom they are open; none listed stands for everyone.
+    pub from: BTreeSet<Cidr>,
 }
 
 impl NetworkPolicy {

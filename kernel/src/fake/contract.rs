@@ -1,8 +1,9 @@
 //! The fake's side of the contract.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Place, Protocol, Resource, SandboxId,
@@ -10,7 +11,7 @@ use rnet_model::{
 
 use super::{FakeKernel, State};
 use crate::contract::{
-    Firewall, Host, Kernel, Owned, PortReservation, ResolverSockets, SocketKind,
+    Firewall, Host, Kernel, Owned, PortReservation, ResolverSockets, SocketKind, Watch,
 };
 use crate::error::KernelError;
 use crate::ports;
@@ -101,11 +102,42 @@ impl Firewall for FakeKernel {
         Ok(())
     }
 
+    fn restore(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
+        self.apply(policy)
+    }
+
     fn remove(&self) -> Result<(), KernelError> {
         let mut state = self.state();
         state.change_table()?;
         state.policy = None;
         Ok(())
+    }
+
+    fn watch(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
+        let failed = |source| KernelError::WatchNetfilter { source };
+        let (teller, told) = UnixStream::pair().map_err(failed)?;
+        told.set_nonblocking(true).map_err(failed)?;
+        self.state().teller = Some(teller);
+        Ok(Some(Box::new(FakeWatch(told))))
+    }
+}
+
+/// What [`FakeKernel::flush_table`] speaks to.
+struct FakeWatch(UnixStream);
+
+impl AsFd for FakeWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Watch for FakeWatch {
+    fn changed(&mut self) -> Result<bool, KernelError> {
+        match self.0.read(&mut [0; 64]) {
+            Ok(told) => Ok(told > 0),
+            Err(source) if source.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(source) => Err(KernelError::WatchNetfilter { source }),
+        }
     }
 }
 

@@ -9,7 +9,9 @@ mod tests;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rnet_model::{
@@ -28,6 +30,7 @@ pub struct FakeKernel {
 struct State {
     world: World,
     policy: Option<FirewallPolicy>,
+    teller: Option<UnixStream>,
     facts: HostFacts,
     routes: Vec<Cidr>,
     occupied: BTreeSet<(Protocol, SocketAddr)>,
@@ -79,6 +82,16 @@ impl FakeKernel {
     /// The policy that is applied; none where there is no table of rnet's.
     pub fn policy(&self) -> Option<FirewallPolicy> {
         self.state().policy.clone()
+    }
+
+    /// Lets somebody flush the packet filter, and whoever watches it be told.
+    pub fn flush_table(&self) {
+        let mut state = self.state();
+        state.policy = None;
+        if let Some(teller) = &mut state.teller {
+            // a watch that is gone needs telling no more
+            let _ = teller.write_all(b"!");
+        }
     }
 
     /// Lets a link of somebody else exist on the host.

@@ -1,16 +1,13 @@
 //! What must change in the table's sets for one policy to become another.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 
-use rnet_model::{
-    FirewallPolicy, HostPorts, IfName, NetworkPolicy, Protocol, Publication, SourceNat,
-};
+use rnet_model::{FirewallPolicy, HostPorts, NetworkPolicy, OpenPorts, Publication};
 
-use super::ruleset;
+use super::content::{self, Member};
 use crate::KernelError;
-use crate::nft::{Element, Elements};
+use crate::nft::Elements;
 
 /// The way from one policy to another.
 #[derive(Default)]
@@ -21,9 +18,9 @@ pub(super) struct Change {
     networks: Option<BTreeSet<NetworkPolicy>>,
     withdrawn: Vec<HostPorts>,
     published: Vec<(HostPorts, Publication)>,
+    closed: Vec<OpenPorts>,
+    opened: Vec<OpenPorts>,
 }
-
-type Published = BTreeMap<HostPorts, Publication>;
 
 impl Change {
     /// What leads from `old` to `new`; an error if `new` asks for what cannot be done.
@@ -32,7 +29,24 @@ impl Change {
         if old.networks != new.networks {
             change.networks(&old.networks, &new.networks);
         }
-        change.ports(&old.published, &new.published)?;
+        let published = differing(&old.published, &new.published, |(ports, _)| **ports);
+        for (ports, to) in published.gone {
+            put(&mut change.deleted, content::published(ports, to)?);
+            change.withdrawn.push(*ports);
+        }
+        for (ports, to) in published.come {
+            put(&mut change.added, content::published(ports, to)?);
+            change.published.push((*ports, to.clone()));
+        }
+        let opened = differing(&old.opened, &new.opened, |&ports| ports);
+        for ports in opened.gone {
+            put(&mut change.deleted, content::opened(ports));
+            change.closed.push(ports.clone());
+        }
+        for ports in opened.come {
+            put(&mut change.added, content::opened(ports));
+            change.opened.push(ports.clone());
+        }
         Ok(change)
     }
 
@@ -51,151 +65,74 @@ impl Change {
             policy.published.remove(ports);
         }
         policy.published.extend(self.published);
+        for ports in &self.closed {
+            policy.opened.remove(ports);
+        }
+        policy.opened.extend(self.opened);
     }
 
     fn networks(&mut self, old: &BTreeSet<NetworkPolicy>, new: &BTreeSet<NetworkPolicy>) {
-        let (before, after) = (memberships(old), memberships(new));
-        for &(set, bridge) in before.difference(&after) {
-            self.deleted
-                .entry(set)
-                .or_default()
-                .push(member(set, bridge));
-        }
-        for &(set, bridge) in after.difference(&before) {
-            self.added.entry(set).or_default().push(member(set, bridge));
-        }
+        let (before, after) = (content::networks(old), content::networks(new));
+        put(&mut self.deleted, before.difference(&after).cloned());
+        put(&mut self.added, after.difference(&before).cloned());
         self.networks = Some(new.clone());
     }
+}
 
-    /// Walks both maps side by side: one pass over what is mostly equal.
-    fn ports(&mut self, old: &Published, new: &Published) -> Result<(), KernelError> {
-        let (mut old, mut new) = (old.iter(), new.iter());
-        let (mut gone, mut come) = (old.next(), new.next());
-        loop {
-            let order = match (gone, come) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(same), Some(other)) if same == other => {
-                    (gone, come) = (old.next(), new.next());
-                    continue;
-                }
-                (Some((gone, _)), Some((come, _))) => gone.cmp(come),
-            };
-            if let Some((ports, publication)) = gone.filter(|_| order.is_le()) {
-                self.withdraw(*ports, publication)?;
-                gone = old.next();
+fn put(elements: &mut Elements, members: impl IntoIterator<Item = Member>) {
+    for (set, element) in members {
+        elements.entry(set).or_default().push(element);
+    }
+}
+
+/// What is in one of two collections and not the same in the other.
+struct Differing<T> {
+    gone: Vec<T>,
+    come: Vec<T>,
+}
+
+/// Walks both side by side: one pass over what is mostly equal. Both are sorted by `key`.
+fn differing<T: PartialEq + Copy, K: Ord>(
+    old: impl IntoIterator<Item = T>,
+    new: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> K,
+) -> Differing<T> {
+    let (mut old, mut new) = (old.into_iter(), new.into_iter());
+    let (mut gone, mut come) = (old.next(), new.next());
+    let mut differing = Differing {
+        gone: Vec::new(),
+        come: Vec::new(),
+    };
+    loop {
+        let order = match (gone, come) {
+            (None, None) => return differing,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(same), Some(other)) if same == other => {
+                (gone, come) = (old.next(), new.next());
+                continue;
             }
-            if let Some((ports, publication)) = come.filter(|_| order.is_ge()) {
-                self.publish(*ports, publication)?;
-                come = new.next();
-            }
+            (Some(gone), Some(come)) => key(&gone).cmp(&key(&come)),
+        };
+        if order.is_le() {
+            differing.gone.extend(gone);
+            gone = old.next();
+        }
+        if order.is_ge() {
+            differing.come.extend(come);
+            come = new.next();
         }
     }
-
-    fn withdraw(&mut self, ports: HostPorts, to: &Publication) -> Result<(), KernelError> {
-        let (map, elements) = translations(ports, to)?;
-        self.deleted.entry(map).or_default().extend(elements);
-        self.withdrawn.push(ports);
-        Ok(())
-    }
-
-    fn publish(&mut self, ports: HostPorts, to: &Publication) -> Result<(), KernelError> {
-        let (map, elements) = translations(ports, to)?;
-        self.added.entry(map).or_default().extend(elements);
-        self.published.push((ports, to.clone()));
-        Ok(())
-    }
-}
-
-/// Which bridge is in which set.
-fn memberships(networks: &BTreeSet<NetworkPolicy>) -> BTreeSet<(&'static str, &IfName)> {
-    let of_one = |network: &NetworkPolicy| {
-        [
-            (true, ruleset::BRIDGES),
-            (true, ruleset::WITHIN),
-            (!network.icc, ruleset::ISOLATED),
-            (network.internal, ruleset::INTERNAL),
-            (
-                network.ipv4.source == SourceNat::Masquerade,
-                ruleset::MASQUERADE,
-            ),
-        ]
-    };
-    let all = networks.iter().flat_map(|network| {
-        let sets = of_one(network).into_iter().filter(|(member, _)| *member);
-        sets.map(|(_, set)| (set, &network.bridge))
-    });
-    all.collect()
-}
-
-fn member(set: &str, bridge: &IfName) -> Element {
-    let mut key = bridge.as_str().as_bytes().to_vec();
-    key.resize(libc::IFNAMSIZ, 0);
-    if set == ruleset::WITHIN {
-        key.extend_from_within(..);
-    }
-    Element {
-        key,
-        data: Vec::new(),
-    }
-}
-
-/// The elements of published ports, and their map.
-fn translations(
-    ports: HostPorts,
-    to: &Publication,
-) -> Result<(&'static str, impl Iterator<Item = Element>), KernelError> {
-    let map = match (ports.address, to.address) {
-        (IpAddr::V4(address), IpAddr::V4(_)) if address.is_unspecified() => ruleset::PUBLISH4_ANY,
-        (IpAddr::V6(address), IpAddr::V6(_)) if address.is_unspecified() => ruleset::PUBLISH6_ANY,
-        (IpAddr::V4(_), IpAddr::V4(_)) => ruleset::PUBLISH4,
-        (IpAddr::V6(_), IpAddr::V6(_)) => ruleset::PUBLISH6,
-        (_, target) => return Err(KernelError::PublishAcrossFamilies { ports, target }),
-    };
-    let (target, first) = (to.address, to.first_port);
-    let elements = ports
-        .ports
-        .ports()
-        .zip(first..)
-        .map(move |(port, to_port)| {
-            let mut key = Vec::with_capacity(24);
-            if !ports.address.is_unspecified() {
-                push_address(&mut key, ports.address);
-            }
-            push_protocol(&mut key, ports.protocol);
-            push_port(&mut key, port);
-            let mut data = Vec::with_capacity(20);
-            push_address(&mut data, target);
-            push_port(&mut data, to_port);
-            Element { key, data }
-        });
-    Ok((map, elements))
-}
-
-fn push_address(bytes: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(address) => bytes.extend(address.octets()),
-        IpAddr::V6(address) => bytes.extend(address.octets()),
-    }
-}
-
-fn push_protocol(bytes: &mut Vec<u8>, protocol: Protocol) {
-    bytes.extend([protocol.number(), 0, 0, 0]);
-}
-
-fn push_port(bytes: &mut Vec<u8>, port: u16) {
-    bytes.extend(port.to_be_bytes());
-    bytes.extend([0, 0]);
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
 
-    use rnet_model::PortRange;
+    use rnet_model::{PortRange, Protocol};
 
     use super::*;
+    use crate::nft::Element;
 
     fn published(ports: &[(u16, u16)]) -> FirewallPolicy {
         let publish = |&(port, target): &(u16, u16)| {

@@ -1,20 +1,24 @@
 //! The firewall: a policy becomes the nftables table `inet rnet`.
 //!
-//! The rules never change. What does change (bridges and their kinds, published ports) are elements of sets and maps
-//! that rules look up in hash tables, so that neither a packet nor a change gets dearer with the number of ports,
-//! containers or networks.
+//! The rules never change. What does change (bridges and their kinds, published and opened ports) are elements of sets
+//! and maps that rules look up, so that neither a packet nor a change gets dearer with the number of ports, containers
+//! or networks.
 
 mod change;
+mod content;
+mod interval;
 mod ruleset;
+mod user;
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
 
 use netlink_sys::Socket;
 use rnet_model::FirewallPolicy;
 
-use crate::nft::{self, Batch, Listing};
-use crate::{Firewall, KernelError};
+use crate::nft::{self, Batch, Listener, Listing};
+use crate::{Firewall, KernelError, Watch};
 use change::Change;
 
 /// The firewall of one network namespace, by nftables.
@@ -50,6 +54,7 @@ impl Nftables {
 
     /// Writes the whole table, whatever was there; connections that live go on.
     fn replace(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
+        user::ensure(&self.socket)?;
         let change = Change::between(&FirewallPolicy::default(), policy)?;
         let mut batch = Batch::new(ruleset::FAMILY, ruleset::NAME);
         batch.replace(&ruleset::table());
@@ -91,13 +96,43 @@ impl Firewall for Nftables {
         Ok(())
     }
 
+    fn restore(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        *applied = None;
+        self.replace(policy)?;
+        *applied = Some(policy.clone());
+        Ok(())
+    }
+
     fn remove(&self) -> Result<(), KernelError> {
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = Batch::new(ruleset::FAMILY, ruleset::NAME);
         batch.delete_table();
         batch.commit(&self.socket)?;
         *applied = None;
-        Ok(())
+        user::remove_empty(&self.socket)
+    }
+
+    fn watch(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
+        let listener = Listener::new(ruleset::FAMILY, ruleset::NAME, &self.socket);
+        let listener = listener.map_err(|source| KernelError::WatchNetfilter { source })?;
+        Ok(Some(Box::new(Watched(listener))))
+    }
+}
+
+/// What others do to rnet's table.
+struct Watched(Listener);
+
+impl AsFd for Watched {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Watch for Watched {
+    fn changed(&mut self) -> Result<bool, KernelError> {
+        let heard = self.0.heard();
+        heard.map_err(|source| KernelError::WatchNetfilter { source })
     }
 }
 

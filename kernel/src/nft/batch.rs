@@ -2,7 +2,9 @@
 
 use std::io;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST};
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_NONREC, NLM_F_REQUEST,
+};
 use netlink_packet_core::{NetlinkHeader, NetlinkMessage};
 use netlink_packet_netfilter::nftables::NfTablesMessage;
 use netlink_packet_netfilter::none::ControlMessage;
@@ -82,6 +84,16 @@ impl Batch {
         self.add_table(0);
         let message = NfTablesMessage::DeleteTable(message::table(self.table));
         self.push(Operation::DeleteTable, message, 0);
+    }
+
+    /// Makes the table not exist, which must have these chains, nothing in them, and nothing else.
+    pub(crate) fn delete_empty(&mut self, table: &Table) {
+        for chain in &table.chains {
+            let message = NfTablesMessage::DeleteChain(message::chain_name(self.table, chain));
+            self.push(Operation::DeleteChain(chain.name), message, NLM_F_NONREC);
+        }
+        let message = NfTablesMessage::DeleteTable(message::table(self.table));
+        self.push(Operation::DeleteTable, message, NLM_F_NONREC);
     }
 
     /// Adds elements to the sets of these names.
@@ -218,17 +230,14 @@ impl Refused {
 mod tests {
     use super::*;
     use crate::nft::lonely::in_a_namespace_of_its_own;
-    use crate::nft::{Kind, open, stands};
+    use crate::nft::{Kind, Value, open, stands};
 
     const TABLE: &str = "rnet_test";
 
     fn ports(numbers: impl IntoIterator<Item = u16>) -> Elements {
-        let element = |number: u16| {
-            let [high, low] = number.to_be_bytes();
-            Element {
-                key: vec![high, low, 0, 0],
-                data: vec![],
-            }
+        let element = |number| Element {
+            key: Value::default().port(number),
+            ..Element::default()
         };
         [("ports", numbers.into_iter().map(element).collect())].into()
     }
@@ -239,6 +248,7 @@ mod tests {
             comment: "of a test",
             key: &[Kind::Port],
             data: &[],
+            intervals: false,
         };
         Table {
             family: Family::Inet,

@@ -9,7 +9,7 @@ use netlink_packet_netfilter::nftables::{
     Register, Verdict, VerdictAttribute,
 };
 
-use super::{Family, Field, Kind, Term};
+use super::{Family, Field, Icmp, Kind, Term};
 
 const NF_DROP: u32 = 0;
 const NF_ACCEPT: u32 = 1;
@@ -25,7 +25,10 @@ const ESTABLISHED_OR_RELATED: u32 = 1 << 1 | 1 << 2;
 const STATUS_DNAT: u32 = 1 << 5;
 const FIB_RESULT_ADDRTYPE: u32 = 3;
 const FIB_DADDR: u32 = 1 << 1;
+const NAT_SNAT: u32 = 0;
 const NAT_DNAT: u32 = 1;
+/// NFT_LOOKUP_F_INV.
+const INVERTED: u32 = 1;
 
 impl Term {
     /// The instructions of this term in a table of this family.
@@ -37,7 +40,22 @@ impl Term {
                 vec![meta(MetaKey::Iif, 0), compare(Operator::Equal, vec![0; 4])]
             }
             Self::ToThisHost => to_this_host(),
-            Self::In(fields, set) => look_up(fields, set, None),
+            Self::In(fields, set) => {
+                let mut steps = asks_for_family(family, fields[0]);
+                steps.extend(look_up(fields, set, []));
+                steps
+            }
+            Self::NotIn(fields, set) => look_up(fields, set, [Lookup::Flags(INVERTED)]),
+            Self::OfProtocol(icmp) => {
+                let number = match icmp {
+                    Icmp::V4 => libc::IPPROTO_ICMP,
+                    Icmp::V6 => libc::IPPROTO_ICMPV6,
+                };
+                vec![
+                    Field::Protocol.load(0),
+                    compare(Operator::Equal, vec![number as u8]),
+                ]
+            }
             Self::Begins(field, bytes) => begins(family, *field, bytes),
             Self::ToPort(protocol, port) => vec![
                 Field::Protocol.load(0),
@@ -47,16 +65,19 @@ impl Term {
             ],
             Self::Accept => vec![verdict([VerdictAttribute::Code(Verdict::Other(NF_ACCEPT))])],
             Self::Drop => vec![verdict([VerdictAttribute::Code(Verdict::Other(NF_DROP))])],
-            Self::Goto(chain) => vec![verdict([
-                VerdictAttribute::Code(Verdict::Goto),
-                VerdictAttribute::Chain((*chain).to_owned()),
-            ])],
+            Self::Goto(chain) => vec![to_chain(Verdict::Goto, chain)],
+            Self::Jump(chain) => vec![to_chain(Verdict::Jump, chain)],
+            Self::Return => vec![verdict([VerdictAttribute::Code(Verdict::Return)])],
             Self::Masquerade => vec![other("masq", [])],
+            Self::SourceBy(kind, fields, map) => {
+                translate_by(family, fields, map, nat(NAT_SNAT, *kind, Some(0), None))
+            }
             Self::TranslateBy(kind, fields, map) => {
-                let mut steps = asks_for_family(family, fields[0]);
-                steps.extend(look_up(fields, map, Some(register(0))));
-                steps.push(translate(*kind, Some(0), kind.registers()));
-                steps
+                let port = Some(kind.registers());
+                translate_by(family, fields, map, nat(NAT_DNAT, *kind, Some(0), port))
+            }
+            Self::TranslateAddressBy(kind, fields, map) => {
+                translate_by(family, fields, map, nat(NAT_DNAT, *kind, Some(0), None))
             }
             Self::TranslatePort(port) => {
                 let port = DataAttribute::Value(port.to_be_bytes().into());
@@ -64,7 +85,10 @@ impl Term {
                     Immediate::DestinationRegister(register(0)),
                     Immediate::Data(port),
                 ];
-                vec![Expressions::Immediate(load), translate(Kind::Ipv4, None, 0)]
+                vec![
+                    Expressions::Immediate(load),
+                    nat(NAT_DNAT, Kind::Ipv4, None, Some(0)),
+                ]
             }
         }
     }
@@ -83,10 +107,12 @@ impl Field {
     /// Puts its first bytes there; names and the protocol are always whole.
     fn load_first(self, len: usize, slot: u32) -> Expressions {
         let (base, offset) = match self {
+            Self::Family => return meta(MetaKey::Nfproto, slot),
             Self::InputName => return meta(MetaKey::Iifname, slot),
             Self::OutputName => return meta(MetaKey::Oifname, slot),
             Self::Protocol => return meta(MetaKey::L4Proto, slot),
             Self::Source4 => (NETWORK_HEADER, 12),
+            Self::Source6 => (NETWORK_HEADER, 8),
             Self::Destination4 => (NETWORK_HEADER, 16),
             Self::Destination6 => (NETWORK_HEADER, 24),
             Self::DestinationPort => (TRANSPORT_HEADER, 2),
@@ -127,7 +153,11 @@ fn compare(operator: Operator, value: Vec<u8>) -> Expressions {
     ])
 }
 
-fn look_up(fields: &[Field], set: &str, result: Option<Register>) -> Vec<Expressions> {
+fn look_up(
+    fields: &[Field],
+    set: &str,
+    outcome: impl IntoIterator<Item = Lookup>,
+) -> Vec<Expressions> {
     let mut slot = 0;
     let mut steps = Vec::with_capacity(fields.len() + 2);
     for field in fields {
@@ -138,7 +168,7 @@ fn look_up(fields: &[Field], set: &str, result: Option<Register>) -> Vec<Express
         Lookup::Set(set.to_owned()),
         Lookup::SourceRegister(register(0)),
     ];
-    lookup.extend(result.map(Lookup::DestinationRegister));
+    lookup.extend(outcome);
     steps.push(Expressions::Lookup(lookup));
     steps
 }
@@ -197,16 +227,35 @@ fn has_any(key: u32, bits: u32) -> Vec<Expressions> {
     ]
 }
 
-/// Destination translation to the address and port that stand in the registers from these slots on.
-fn translate(kind: Kind, address: Option<u32>, port: u32) -> Expressions {
+/// Looks up what to translate to, and does so.
+fn translate_by(family: Family, fields: &[Field], map: &str, nat: Expressions) -> Vec<Expressions> {
+    let mut steps = asks_for_family(family, fields[0]);
+    steps.extend(look_up(
+        fields,
+        map,
+        [Lookup::DestinationRegister(register(0))],
+    ));
+    steps.push(nat);
+    steps
+}
+
+/// Translation to the address and port that stand in the registers from these slots on.
+fn nat(way: u32, kind: Kind, address: Option<u32>, port: Option<u32>) -> Expressions {
     let family = match kind {
         Kind::Ipv6 => NFPROTO_IPV6,
         _ => NFPROTO_IPV4,
     };
-    let mut attributes = vec![(1, NAT_DNAT), (2, family.into())]; // NFTA_NAT_TYPE, NFTA_NAT_FAMILY
+    let mut attributes = vec![(1, way), (2, family.into())]; // NFTA_NAT_TYPE, NFTA_NAT_FAMILY
     attributes.extend(address.map(|slot| (3, 8 + slot))); // NFTA_NAT_REG_ADDR_MIN
-    attributes.push((5, 8 + port)); // NFTA_NAT_REG_PROTO_MIN
+    attributes.extend(port.map(|slot| (5, 8 + slot))); // NFTA_NAT_REG_PROTO_MIN
     other("nat", attributes)
+}
+
+fn to_chain(code: Verdict, chain: &str) -> Expressions {
+    verdict([
+        VerdictAttribute::Code(code),
+        VerdictAttribute::Chain(chain.to_owned()),
+    ])
 }
 
 fn verdict(attributes: impl Into<Vec<VerdictAttribute>>) -> Expressions {

@@ -1,6 +1,7 @@
 //! A table in nft's words, laid out as `nft list table` does.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::term::joined;
 use super::{Chain, Element, Elements, Hook, Kind, Point, Set, Table};
@@ -35,6 +36,9 @@ fn write_set(f: &mut fmt::Formatter<'_>, set: &Set, elements: &[Element]) -> fmt
     };
     writeln!(f, "\t{word} {} {{", set.name)?;
     writeln!(f, "\t\ttype {}{data}", joined(set.key))?;
+    if set.intervals {
+        writeln!(f, "\t\tflags interval")?;
+    }
     writeln!(f, "\t\tcomment \"{}\"", set.comment)?;
     if !elements.is_empty() {
         let lines: Vec<String> = elements.iter().map(|element| set.show(element)).collect();
@@ -46,21 +50,62 @@ fn write_set(f: &mut fmt::Formatter<'_>, set: &Set, elements: &[Element]) -> fmt
 impl Set {
     /// An element in nft's words.
     fn show(&self, element: &Element) -> String {
-        let key = show(self.key, &element.key);
+        let key = show(self.key, element.key.bytes(), element.end.bytes());
         match self.data {
             [] => key,
-            data => format!("{key} : {}", show(data, &element.data)),
+            data => format!("{key} : {}", show(data, element.data.bytes(), &[])),
         }
     }
 }
 
-fn show(kinds: &[Kind], mut value: &[u8]) -> String {
+/// Values side by side, or the interval from the first ones to the last ones.
+fn show(kinds: &[Kind], mut first: &[u8], mut last: &[u8]) -> String {
     let part = |kind: &Kind| {
-        let (part, rest) = value.split_at(kind.padded_len());
-        value = rest;
-        kind.show(part)
+        let low = first.split_off(..kind.padded_len()).unwrap_or_default();
+        match last.split_off(..kind.padded_len()) {
+            Some(high) if high != low => kind.show_interval(low, high),
+            _ => kind.show(low),
+        }
     };
     joined(&kinds.iter().map(part).collect::<Vec<_>>())
+}
+
+impl Kind {
+    /// A padded value in nft's words.
+    fn show(self, value: &[u8]) -> String {
+        match (self, value) {
+            (Self::Family, [2, ..]) => "ipv4".to_owned(),
+            (Self::Family, [10, ..]) => "ipv6".to_owned(),
+            (Self::Ipv4, &[a, b, c, d]) => Ipv4Addr::new(a, b, c, d).to_string(),
+            (Self::Protocol, [6, ..]) => "tcp".to_owned(),
+            (Self::Protocol, [17, ..]) => "udp".to_owned(),
+            (Self::Protocol, [132, ..]) => "sctp".to_owned(),
+            (Self::Port, &[high, low, ..]) => u16::from_be_bytes([high, low]).to_string(),
+            (Self::InterfaceName, value) => {
+                let end = value.iter().position(|&byte| byte == 0);
+                let name = &value[..end.unwrap_or(value.len())];
+                format!("\"{}\"", String::from_utf8_lossy(name))
+            }
+            (_, value) => match <[u8; 16]>::try_from(value) {
+                Ok(octets) => Ipv6Addr::from(octets).to_string(),
+                Err(_) => format!("{value:02x?}"),
+            },
+        }
+    }
+
+    /// The interval from one padded value to another: a prefix of addresses, or ports.
+    fn show_interval(self, low: &[u8], high: &[u8]) -> String {
+        let common = low.iter().zip(high).map(|(one, other)| one ^ other);
+        let mut differing = common.skip_while(|bits| *bits == 0);
+        match self {
+            Self::Ipv4 | Self::Ipv6 => {
+                let in_first = differing.next().map_or(0, |bits| 8 - bits.leading_zeros());
+                let host_bits = in_first as usize + 8 * differing.count();
+                format!("{}/{}", self.show(low), 8 * low.len() - host_bits)
+            }
+            _ => format!("{}-{}", self.show(low), self.show(high)),
+        }
+    }
 }
 
 impl fmt::Display for Chain {
@@ -91,6 +136,8 @@ impl fmt::Display for Hook {
         match (point, priority) {
             (_, -300) => f.write_str("raw"),
             (_, -150) => f.write_str("mangle"),
+            (Point::Prerouting, -110) => f.write_str("dstnat - 10"),
+            (_, -10) => f.write_str("filter - 10"),
             (Point::Prerouting, -100) => f.write_str("dstnat"),
             (_, 0) => f.write_str("filter"),
             (Point::Postrouting, 100) => f.write_str("srcnat"),

@@ -1,14 +1,18 @@
 //! Tables, sets, chains, rules and elements as netlink messages.
 
+use netlink_packet_core::{DefaultNla, Emitable, NLA_F_NESTED};
 use netlink_packet_netfilter::nftables::{
     ChainAttribute, ChainMessage, DataAttribute, Hook as HookAttribute, HookNumber, ListAttribute,
-    NfTablesMessage, RuleAttribute, RuleMessage, SetAttribute, SetElementAttribute, SetElementList,
-    SetElementMessage, SetFlags, SetMessage, TableAttribute, TableMessage,
+    NfTablesMessage, RuleAttribute, RuleMessage, SetAttribute, SetDescription, SetElementAttribute,
+    SetElementList, SetElementMessage, SetFlags, SetMessage, TableAttribute, TableMessage,
 };
 
-use super::{Chain, Element, Family, Hook, Kind, Rule, Set};
+use super::{Chain, Element, Family, Hook, Kind, Rule, Set, Value};
 
 const NF_ACCEPT: u32 = 1;
+const NFTA_LIST_ELEM: u16 = 1;
+const NFTA_SET_FIELD_LEN: u16 = 1;
+const NFTA_DATA_VALUE: u16 = 1;
 /// NFTNL_UDATA_SET_KEYBYTEORDER of libnftnl/udata.h: without it nft cannot print interface names.
 const UDATA_SET_KEYBYTEORDER: u8 = 0;
 const UDATA_SET_COMMENT: u8 = 7;
@@ -32,25 +36,29 @@ pub(super) fn set(table: &str, set: &Set, id: u32) -> NfTablesMessage {
         SetAttribute::Id(id),
         SetAttribute::UserData(set_userdata(set)),
     ];
+    let mut flags = SetFlags::empty();
     if !set.data.is_empty() {
-        attributes.push(SetAttribute::Flags(SetFlags::Map));
+        flags |= SetFlags::Map;
         attributes.push(SetAttribute::DataType(data_type(set.data)));
         attributes.push(SetAttribute::DataLen(len(set.data)));
     }
+    if set.intervals {
+        flags |= SetFlags::Interval | SetFlags::Concat;
+        let parts = SetDescription::Concat(set.key.iter().map(part).collect());
+        attributes.push(SetAttribute::Description(vec![parts]));
+    }
+    attributes.push(SetAttribute::Flags(flags));
     NfTablesMessage::NewSet(SetMessage { attributes })
 }
 
 pub(super) fn chain(table: &str, chain: &Chain) -> NfTablesMessage {
-    let mut attributes = vec![
-        ChainAttribute::Table(table.to_owned()),
-        ChainAttribute::Name(chain.name.to_owned()),
-    ];
+    let mut message = chain_name(table, chain);
     if let Some(hook) = &chain.hook {
         let (kind, number, priority) = match hook {
             Hook::Filter(point, priority) => ("filter", point.number(), priority),
             Hook::Nat(point, priority) => ("nat", point.number(), priority),
         };
-        attributes.extend([
+        message.attributes.extend([
             ChainAttribute::Type(kind.to_owned()),
             ChainAttribute::Hook(vec![
                 HookAttribute::Number(HookNumber::Inet(number)),
@@ -59,7 +67,16 @@ pub(super) fn chain(table: &str, chain: &Chain) -> NfTablesMessage {
             ChainAttribute::Policy(NF_ACCEPT),
         ]);
     }
-    NfTablesMessage::NewChain(ChainMessage { attributes })
+    NfTablesMessage::NewChain(message)
+}
+
+pub(super) fn chain_name(table: &str, chain: &Chain) -> ChainMessage {
+    ChainMessage {
+        attributes: vec![
+            ChainAttribute::Table(table.to_owned()),
+            ChainAttribute::Name(chain.name.to_owned()),
+        ],
+    }
 }
 
 pub(super) fn rule(family: Family, table: &str, chain: &str, rule: &Rule) -> NfTablesMessage {
@@ -77,7 +94,11 @@ pub(super) fn rule(family: Family, table: &str, chain: &str, rule: &Rule) -> NfT
 pub(super) fn elements(table: &str, set: &str, elements: &[Element]) -> SetElementMessage {
     let element = |element: &Element| {
         let mut attributes = vec![SetElementAttribute::Key(value(&element.key))];
-        if !element.data.is_empty() {
+        if element.end != Value::default() {
+            let end = DefaultNla::new(NFTA_DATA_VALUE, element.end.bytes().to_vec());
+            attributes.push(SetElementAttribute::KeyEnd(vec![end]));
+        }
+        if element.data != Value::default() {
             attributes.push(SetElementAttribute::Data(value(&element.data)));
         }
         ListAttribute::Element(attributes)
@@ -91,8 +112,16 @@ pub(super) fn elements(table: &str, set: &str, elements: &[Element]) -> SetEleme
     }
 }
 
-fn value(bytes: &[u8]) -> DataAttribute {
-    DataAttribute::Value(bytes.to_vec())
+fn value(value: &Value) -> DataAttribute {
+    DataAttribute::Value(value.bytes().to_vec())
+}
+
+/// The length of one part of a key, as intervals need to know it: NFTA_LIST_ELEM with NFTA_SET_FIELD_LEN in it.
+fn part(kind: &Kind) -> DefaultNla {
+    let length = DefaultNla::new(NFTA_SET_FIELD_LEN, (kind.len() as u32).to_be_bytes().into());
+    let mut bytes = vec![0; length.buffer_len()];
+    length.emit(&mut bytes);
+    DefaultNla::new(NFTA_LIST_ELEM | NLA_F_NESTED, bytes)
 }
 
 /// nft's number of a concatenation: six bits a part (TYPE_BITS of include/datatype.h).

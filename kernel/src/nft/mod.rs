@@ -17,10 +17,14 @@ mod resolver;
 mod socket;
 mod table;
 mod term;
+mod value;
+mod watch;
 
 pub(crate) use batch::Batch;
 pub(crate) use listing::Listing;
 pub(crate) use resolver::redirect_resolver;
 pub(crate) use socket::{open, stands};
 pub(crate) use table::{Chain, Element, Elements, Family, Hook, Kind, Point, Rule, Set, Table};
-pub(crate) use term::{Field, Term};
+pub(crate) use term::{Field, Icmp, Term};
+pub(crate) use value::Value;
+pub(crate) use watch::Listener;

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_netfilter::NetfilterProtoFamily;
 use netlink_packet_netfilter::nftables::InetHookNumber;
 
-use super::Term;
+use super::{Term, Value};
 
 /// A table: named sets and maps, and chains of rules that look things up in them.
 pub(crate) struct Table {
@@ -26,17 +25,23 @@ pub(crate) enum Family {
     Inet,
 }
 
-/// A set, or a map if it has data; every look-up is one of a hash table.
+/// A set, or a map if it has data.
 pub(crate) struct Set {
     pub(crate) name: &'static str,
     pub(crate) comment: &'static str,
     pub(crate) key: &'static [Kind],
     pub(crate) data: &'static [Kind],
+    /// Whether its elements are intervals, which takes a key of several parts; else it is a hash table.
+    ///
+    /// The kernel keeps such intervals in nft_set_pipapo.c: a look-up costs a few table accesses for each part of the
+    /// key, and a transaction that changes one copies the set.
+    pub(crate) intervals: bool,
 }
 
 /// The kinds of value that keys and data are made of; in nft's words "data types".
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    Family,
     InterfaceName,
     Ipv4,
     Ipv6,
@@ -44,12 +49,15 @@ pub(crate) enum Kind {
     Port,
 }
 
-/// One element of a set, as the kernel compares it: every part padded to 32 bits, in the order of the wire.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// One element of a set.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) struct Element {
-    pub(crate) key: Vec<u8>,
+    /// What it is found by; in a set of intervals, the lowest value of each part.
+    pub(crate) key: Value,
+    /// In a set of intervals, the highest value of each part; else empty.
+    pub(crate) end: Value,
     /// Empty in a set.
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Value,
 }
 
 /// Elements by the name of their set.
@@ -100,7 +108,8 @@ impl Element {
     pub(crate) fn without_data(&self) -> Self {
         Self {
             key: self.key.clone(),
-            data: Vec::new(),
+            end: self.end.clone(),
+            data: Value::default(),
         }
     }
 }
@@ -109,6 +118,7 @@ impl Kind {
     /// The number nft gives the type (include/datatype.h of nftables); the kernel only keeps it.
     pub(crate) const fn number(self) -> u32 {
         match self {
+            Self::Family => 2,
             Self::Ipv4 => 7,
             Self::Ipv6 => 8,
             Self::Protocol => 12,
@@ -117,38 +127,26 @@ impl Kind {
         }
     }
 
-    /// The length of a value in bytes, padded to the kernel's 32-bit registers.
-    pub(crate) const fn padded_len(self) -> usize {
+    /// The length of a value in bytes.
+    pub(super) const fn len(self) -> usize {
         match self {
-            Self::Ipv4 | Self::Protocol | Self::Port => 4,
+            Self::Family | Self::Protocol => 1,
+            Self::Port => 2,
+            Self::Ipv4 => 4,
             Self::Ipv6 | Self::InterfaceName => 16,
         }
     }
 
-    /// A padded value in nft's words.
-    pub(crate) fn show(self, value: &[u8]) -> String {
-        match (self, value) {
-            (Self::Ipv4, &[a, b, c, d]) => Ipv4Addr::new(a, b, c, d).to_string(),
-            (Self::Protocol, [6, ..]) => "tcp".to_owned(),
-            (Self::Protocol, [17, ..]) => "udp".to_owned(),
-            (Self::Protocol, [132, ..]) => "sctp".to_owned(),
-            (Self::Port, &[high, low, ..]) => u16::from_be_bytes([high, low]).to_string(),
-            (Self::InterfaceName, value) => {
-                let end = value.iter().position(|&byte| byte == 0);
-                let name = &value[..end.unwrap_or(value.len())];
-                format!("\"{}\"", String::from_utf8_lossy(name))
-            }
-            (_, value) => match <[u8; 16]>::try_from(value) {
-                Ok(octets) => Ipv6Addr::from(octets).to_string(),
-                Err(_) => format!("{value:02x?}"),
-            },
-        }
+    /// The same, padded to the kernel's 32-bit registers.
+    pub(super) const fn padded_len(self) -> usize {
+        self.len().next_multiple_of(4)
     }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Family => "nf_proto",
             Self::InterfaceName => "ifname",
             Self::Ipv4 => "ipv4_addr",
             Self::Ipv6 => "ipv6_addr",

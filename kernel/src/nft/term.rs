@@ -19,6 +19,10 @@ pub(crate) enum Term {
     ToThisHost,
     /// The fields, put side by side, are in the set of this name.
     In(&'static [Field], &'static str),
+    /// What is looked up at the same place as in a term before is not in the set of this name.
+    NotIn(&'static [Field], &'static str),
+    /// The packet is of this protocol.
+    OfProtocol(Icmp),
     /// An address starts with these whole bytes.
     Begins(Field, &'static [u8]),
     /// The destination is a port of this protocol.
@@ -29,20 +33,39 @@ pub(crate) enum Term {
     Drop,
     /// The rest of the way is another chain.
     Goto(&'static str),
+    /// The next part of the way is another chain.
+    Jump(&'static str),
+    /// The way goes on where it left for this chain.
+    Return,
     /// The source becomes the address of the interface the packet leaves by.
     Masquerade,
-    /// The destination becomes what the map says of the fields; what it says nothing of goes on.
+    /// The source becomes the address the map says of the fields; what it says nothing of goes on.
+    SourceBy(Kind, &'static [Field], &'static str),
+    /// The destination becomes the address and port the map says of the fields; what it says nothing of goes on.
     TranslateBy(Kind, &'static [Field], &'static str),
+    /// The same, but the map says an address only: the port is kept.
+    TranslateAddressBy(Kind, &'static [Field], &'static str),
     /// The destination's port becomes this one; IPv4 only.
     TranslatePort(u16),
+}
+
+/// The protocols that carry a family's errors and questions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Icmp {
+    /// RFC 792.
+    V4,
+    /// RFC 4443.
+    V6,
 }
 
 /// What is looked at in a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
+    Family,
     InputName,
     OutputName,
     Source4,
+    Source6,
     Destination4,
     Destination6,
     Protocol,
@@ -52,9 +75,10 @@ pub(crate) enum Field {
 impl Field {
     pub(crate) const fn kind(self) -> Kind {
         match self {
+            Self::Family => Kind::Family,
             Self::InputName | Self::OutputName => Kind::InterfaceName,
             Self::Source4 | Self::Destination4 => Kind::Ipv4,
-            Self::Destination6 => Kind::Ipv6,
+            Self::Source6 | Self::Destination6 => Kind::Ipv6,
             Self::Protocol => Kind::Protocol,
             Self::DestinationPort => Kind::Port,
         }
@@ -69,15 +93,22 @@ impl fmt::Display for Term {
             Self::FromNoInterface => f.write_str("iif 0"),
             Self::ToThisHost => f.write_str("fib daddr type local"),
             Self::In(fields, set) => write!(f, "{} @{set}", joined(fields)),
+            Self::NotIn(fields, set) => write!(f, "{} != @{set}", joined(fields)),
+            Self::OfProtocol(Icmp::V4) => f.write_str("meta l4proto icmp"),
+            Self::OfProtocol(Icmp::V6) => f.write_str("meta l4proto ipv6-icmp"),
             Self::Begins(field, bytes) => write!(f, "{field} {}", prefix(bytes)),
             Self::ToPort(protocol, port) => write!(f, "{protocol} dport {port}"),
             Self::Accept => f.write_str("accept"),
             Self::Drop => f.write_str("drop"),
             Self::Goto(chain) => write!(f, "goto {chain}"),
+            Self::Jump(chain) => write!(f, "jump {chain}"),
+            Self::Return => f.write_str("return"),
             Self::Masquerade => f.write_str("masquerade"),
-            Self::TranslateBy(kind, fields, map) => {
-                let family = if *kind == Kind::Ipv6 { "ip6" } else { "ip" };
-                write!(f, "dnat {family} to {} map @{map}", joined(fields))
+            Self::SourceBy(kind, fields, map) => {
+                write!(f, "snat {} to {} map @{map}", family(*kind), joined(fields))
+            }
+            Self::TranslateBy(kind, fields, map) | Self::TranslateAddressBy(kind, fields, map) => {
+                write!(f, "dnat {} to {} map @{map}", family(*kind), joined(fields))
             }
             Self::TranslatePort(port) => write!(f, "dnat to :{port}"),
         }
@@ -87,9 +118,11 @@ impl fmt::Display for Term {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Family => "meta nfproto",
             Self::InputName => "iifname",
             Self::OutputName => "oifname",
             Self::Source4 => "ip saddr",
+            Self::Source6 => "ip6 saddr",
             Self::Destination4 => "ip daddr",
             Self::Destination6 => "ip6 daddr",
             Self::Protocol => "meta l4proto",
@@ -102,6 +135,10 @@ impl fmt::Display for Field {
 pub(super) fn joined<T: fmt::Display>(parts: &[T]) -> String {
     let parts: Vec<String> = parts.iter().map(T::to_string).collect();
     parts.join(" . ")
+}
+
+fn family(address: Kind) -> &'static str {
+    if address == Kind::Ipv6 { "ip6" } else { "ip" }
 }
 
 fn prefix(bytes: &[u8]) -> String {

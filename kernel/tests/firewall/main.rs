@@ -23,6 +23,7 @@ use with_each_backend;
 mod isolation;
 mod lab;
 mod published;
+mod sample;
 mod scale;
 mod table;
 mod traffic;

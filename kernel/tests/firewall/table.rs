@@ -5,27 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use rnet_kernel::{Firewall, KernelError, Nftables};
-use rnet_model::{FirewallPolicy, SourceNat};
+use rnet_model::FirewallPolicy;
 
-use crate::lab::{Lab, bare_host_and_nft, empty, network, policy};
+use crate::lab::{Lab, bare_host_and_nft, empty, policy};
+use crate::sample::sample;
 
 const DOCUMENT: &str = include_str!("../../../docs/firewall.md");
-
-/// The policy the document shows.
-fn sample() -> FirewallPolicy {
-    let mut sample = policy(&[
-        ("0.0.0.0:8080", "tcp", "172.25.0.2:80"),
-        ("[::]:8080", "tcp", "[fd25::2]:80"),
-        ("127.0.0.1:5353", "udp", "172.25.0.3:53"),
-    ]);
-    let (mut front, mut back) = (network("br-front"), network("br-back"));
-    front.icc = false;
-    back.internal = true;
-    back.ipv4.source = SourceNat::Keep;
-    back.ipv6.source = SourceNat::Keep;
-    sample.networks = [front, back].into();
-    sample
-}
 
 #[test]
 fn the_document_shows_the_table_and_explains_each_of_its_rules() {
