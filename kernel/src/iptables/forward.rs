@@ -34,7 +34,8 @@ pub(super) fn write(
         forward.extend(bridges(network).map(|bridge| format!("-i {bridge} -j ACCEPT")));
     }
     *rules.chain(Table::Filter, "RNET-FORWARD") = forward;
-    *rules.chain(Table::Filter, "RNET-OPENED") = opened.iter().map(|open| accept(open)).collect();
+    *rules.chain(Table::Filter, "RNET-OPENED") =
+        opened.iter().flat_map(|open| accept(open)).collect();
 }
 
 /// The verdict on everything that leaves by a network's bridge.
@@ -82,11 +83,13 @@ fn into(network: &NetworkPolicy, family: Family) -> Vec<String> {
     rules
 }
 
-fn accept(open: &OpenPorts) -> String {
+/// One rule, or one for each of those whom it is for.
+fn accept(open: &OpenPorts) -> Vec<String> {
     let OpenPorts {
         address,
         protocol,
         ports,
+        from,
     } = open;
     let bits = if address.is_ipv4() { 32 } else { 128 };
     let (first, last) = (ports.first(), ports.last());
@@ -94,5 +97,9 @@ fn accept(open: &OpenPorts) -> String {
         true => first.to_string(),
         false => format!("{first}:{last}"),
     };
-    format!("-d {address}/{bits} -p {protocol} -m {protocol} --dport {ports} -j ACCEPT")
+    let rule = format!("-d {address}/{bits} -p {protocol} -m {protocol} --dport {ports} -j ACCEPT");
+    if from.is_empty() {
+        return vec![rule];
+    }
+    from.iter().map(|it| format!("-s {it} {rule}")).collect()
 }

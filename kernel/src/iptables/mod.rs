@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rnet_model::FirewallPolicy;
 
-use crate::{Firewall, KernelError};
+use crate::{Firewall, KernelError, Watch};
 pub use programs::Variant;
 use programs::{Programs, at_home};
 use ruleset::{Family, Ruleset, Table};
@@ -110,6 +110,11 @@ impl Firewall for Iptables {
         Ok(())
     }
 
+    fn restore(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
+        *self.applied.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.apply(policy)
+    }
+
     fn remove(&self) -> Result<(), KernelError> {
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         *applied = None;
@@ -118,6 +123,11 @@ impl Firewall for Iptables {
                 .iter()
                 .try_for_each(|programs| programs.restore(&batch::nothing(&programs.standing()?)))
         })
+    }
+
+    /// The tables of iptables tell nobody who changed them.
+    fn watch(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
+        Ok(None)
     }
 }
 
