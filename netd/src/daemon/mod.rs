@@ -18,6 +18,7 @@ mod resume;
 mod streams;
 mod subnets;
 mod undo;
+mod watch;
 
 pub use attach::EndpointRequest;
 pub use container::{

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::resolve::{HostSockets, Names};
 use super::{Daemon, Hands, Settings, exec, hold, ports, streams};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::event::Events;
 use crate::store::Store;
 
@@ -50,6 +50,10 @@ impl Daemon {
             events: Events::default(),
             tasks,
         });
+        // from before the first rule is written, so that none is flushed unheard
+        if let Err(error) = daemon.watch_firewall() {
+            tracing::error!("{}", chain(&error));
+        }
         let report = daemon.reconcile()?;
         tracing::info!(?report, "reconciled");
         Ok(daemon)

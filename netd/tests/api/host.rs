@@ -14,6 +14,7 @@ use tower::ServiceExt;
 /// A host with a daemon; gone when dropped.
 pub(crate) struct TestHost {
     pub(crate) daemon: Arc<Daemon>,
+    pub(crate) machine: Arc<FakeKernel>,
     pub(crate) directory: tempfile::TempDir,
     router: Router,
 }
@@ -50,6 +51,7 @@ impl TestHost {
         let router = netd::api::router(Arc::clone(&daemon));
         Self {
             daemon,
+            machine,
             directory,
             router,
         }

@@ -10,7 +10,7 @@ use netd::state::{Change, State};
 use netd::store::{Store, StoreError};
 use rnet_kernel::fake::FakeKernel;
 use rnet_kernel::{
-    Firewall, Host, Kernel, KernelError, Owned, PortReservation, ResolverSockets, SocketKind,
+    Firewall, Host, Kernel, KernelError, Owned, PortReservation, ResolverSockets, SocketKind, Watch,
 };
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Place, Protocol, Resource, SandboxId,
@@ -124,8 +124,16 @@ impl Firewall for Machine {
         }
     }
 
+    fn restore(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
+        self.apply(policy)
+    }
+
     fn remove(&self) -> Result<(), KernelError> {
         self.kernel.remove()
+    }
+
+    fn watch(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
+        self.kernel.watch()
     }
 }
 
