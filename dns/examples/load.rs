@@ -74,6 +74,7 @@ fn endpoint(number: u32) -> EndpointNames {
         network_name: "load".to_owned(),
         names: vec![format!("container-{number}"), format!("{number:012x}")],
         addresses: vec![Ipv4Addr::from_bits(0x0a00_0000 + number).into()],
+        ports: vec![],
     }
 }
 

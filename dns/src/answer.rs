@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::{PTR, SOA};
-use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use rnet_model::SandboxId;
 
+use crate::message::{IN, code, flag, kind};
+use crate::reply::{ASKED, Reply, Section};
 use crate::request::Refusal;
+use crate::reverse::reverse;
+use crate::service::Service;
 use crate::{Directory, Request, Transport};
 
 /// How long an answer from here may be believed, in seconds.
@@ -45,7 +46,7 @@ pub fn answer(
         Err(Refusal::Reply(bytes)) => return Answer::Local(bytes),
     };
     match local(directory, sandbox, &request, turn) {
-        Some(message) => Answer::Local(request.encode(message)),
+        Some(reply) => Answer::Local(reply),
         None => Answer::Forward(request),
     }
 }
@@ -55,90 +56,77 @@ fn local(
     sandbox: SandboxId,
     request: &Request,
     turn: u32,
-) -> Option<Message> {
+) -> Option<Vec<u8>> {
     let question = request.question();
-    if question.query_class != DNSClass::IN {
+    if question.class() != IN {
         return None;
     }
-    let records = match question.query_type {
-        RecordType::PTR => vec![pointer(
-            directory.name_of(sandbox, reverse(&question.name)?)?,
-        )?],
-        kind => {
-            let wanted = |address: &IpAddr| match kind {
-                RecordType::A => address.is_ipv4(),
-                RecordType::AAAA => address.is_ipv6(),
-                // RFC 8482, 4.1: what there is of address records will do.
-                RecordType::ANY => true,
-                _ => false,
-            };
-            let mut addresses = directory.addresses(sandbox, &text(&question.name)?, wanted)?;
-            rotate(&mut addresses, turn);
-            addresses.into_iter().map(RData::from).collect()
-        }
+    let name = question.text()?;
+    let mut reply = Reply::new(request, code::NO_ERROR, flag::AUTHORITATIVE);
+    if question.kind() == kind::PTR
+        && let Some(address) = reverse(&name)
+    {
+        let data = wire_name(&directory.name_of(sandbox, address)?)?;
+        reply.add(Section::Answer, &ASKED, kind::PTR, LOCAL_TTL_SECONDS, &data);
+        return Some(reply.finish());
+    }
+    if question.kind() == kind::SRV
+        && let Some(service) = Service::read(&name)
+    {
+        let servers = service.servers(directory, sandbox)?;
+        service.tell(&mut reply, &servers);
+        return Some(reply.finish());
+    }
+    let wanted = |address: &IpAddr| match question.kind() {
+        kind::A => address.is_ipv4(),
+        kind::AAAA => address.is_ipv6(),
+        // RFC 8482, 4.1: what there is of address records will do
+        kind::ANY => true,
+        _ => false,
     };
-    let mut message = request.reply(ResponseCode::NoError);
-    message.metadata.authoritative = true;
-    if records.is_empty() {
-        message.add_authority(record(&question.name, no_data(&question.name)));
+    let addresses = directory.addresses(sandbox, &name, wanted)?;
+    if addresses.is_empty() {
+        deny(&mut reply);
     }
-    message.add_answers(records.into_iter().map(|data| record(&question.name, data)));
-    Some(message)
-}
-
-fn record(name: &Name, data: RData) -> Record {
-    Record::from_rdata(name.clone(), LOCAL_TTL_SECONDS, data)
-}
-
-/// What lets a client remember for a while that there is no such record (RFC 2308, 3): as names here have no parent
-/// in common, each is the apex of a zone of its own.
-fn no_data(name: &Name) -> RData {
-    let seconds = LOCAL_TTL_SECONDS as i32;
-    let (server, mailbox) = (name.clone(), Name::root());
-    RData::SOA(SOA::new(
-        server,
-        mailbox,
-        1,
-        seconds,
-        seconds,
-        seconds,
-        LOCAL_TTL_SECONDS,
-    ))
-}
-
-fn pointer(name: String) -> Option<RData> {
-    let labels = name
-        .split('.')
-        .map(str::as_bytes)
-        .filter(|label| !label.is_empty());
-    Some(RData::PTR(PTR(Name::from_labels(labels).ok()?)))
-}
-
-/// The address a whole name below in-addr.arpa or ip6.arpa stands for (RFC 1035, 3.5; RFC 3596, 2.5).
-fn reverse(name: &Name) -> Option<IpAddr> {
-    let prefix = name.parse_arpa_name().ok()?;
-    (prefix.prefix_len() == prefix.max_prefix_len()).then(|| prefix.addr())
-}
-
-/// A name as it is looked up; none if it has a label that no name here can have.
-fn text(name: &Name) -> Option<String> {
-    let mut text = String::with_capacity(name.len());
-    for label in name.iter() {
-        let label = str::from_utf8(label)
-            .ok()
-            .filter(|label| !label.contains('.'))?;
-        if !text.is_empty() {
-            text.push('.');
+    // each in its turn comes first
+    let first = turn as usize % addresses.len().max(1);
+    let (before, from) = addresses.split_at(first);
+    for address in from.iter().chain(before) {
+        add_address(&mut reply, Section::Answer, &ASKED, address);
+        if !reply.is_whole() {
+            break;
         }
-        text.push_str(label);
     }
-    text.make_ascii_lowercase();
-    Some(text)
+    Some(reply.finish())
 }
 
-fn rotate(addresses: &mut [IpAddr], turn: u32) {
-    if addresses.len() > 1 {
-        let first = turn as usize % addresses.len();
-        addresses.rotate_left(first);
+pub(crate) fn add_address(reply: &mut Reply<'_>, section: Section, owner: &[u8], address: &IpAddr) {
+    match address {
+        IpAddr::V4(ip) => reply.add(section, owner, kind::A, LOCAL_TTL_SECONDS, &ip.octets()),
+        IpAddr::V6(ip) => reply.add(section, owner, kind::AAAA, LOCAL_TTL_SECONDS, &ip.octets()),
     }
+}
+
+/// Lets a client remember for a while that there is no such record (RFC 2308, 3): as names here have no parent in
+/// common, each is the apex of a zone of its own.
+pub(crate) fn deny(reply: &mut Reply<'_>) {
+    // the server is the name itself, its mailbox the root
+    let mut data = [&ASKED[..], &[0]].concat();
+    let ttl = LOCAL_TTL_SECONDS;
+    for number in [1, ttl, ttl, ttl, ttl] {
+        data.extend(number.to_be_bytes());
+    }
+    reply.add(Section::Authority, &ASKED, kind::SOA, ttl, &data);
+}
+
+/// A name as it stands in a message; none if it has a label that is too long, or is too long itself (RFC 1035, 2.3.4).
+pub(crate) fn wire_name(name: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(name.len() + 2);
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        let length = u8::try_from(label.len()).ok().filter(|it| *it < 64)?;
+        bytes.push(length);
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
+    (bytes.len() <= 255).then_some(bytes)
 }

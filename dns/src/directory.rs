@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::iter;
 use std::net::IpAddr;
 
-use rnet_model::{EndpointId, NetworkId, SandboxId};
+use rnet_model::{EndpointId, NetworkId, PortRange, Protocol, SandboxId};
 
 use crate::Forwarding;
 use crate::zone::{Zone, normal};
@@ -22,6 +22,8 @@ pub struct EndpointNames {
     pub names: Vec<String>,
     /// Its addresses, of both families.
     pub addresses: Vec<IpAddr>,
+    /// The ports it serves on, as far as that is known.
+    pub ports: Vec<(Protocol, PortRange)>,
 }
 
 /// What one sandbox sees.
@@ -103,6 +105,38 @@ impl Directory {
         name: &str,
         wanted: impl Fn(&IpAddr) -> bool,
     ) -> Option<Vec<IpAddr>> {
+        self.find(sandbox, name, |_, address| wanted(address))
+    }
+
+    /// The addresses of those called `name` that serve on a port; None where the name is not known here.
+    pub fn servers(
+        &self,
+        sandbox: SandboxId,
+        name: &str,
+        protocol: Protocol,
+        port: u16,
+    ) -> Option<Vec<IpAddr>> {
+        let serves = |&(its, ports): &(Protocol, PortRange)| {
+            its == protocol && ports.ports().contains(&port)
+        };
+        self.find(sandbox, name, |names, _| names.ports.iter().any(serves))
+    }
+
+    /// The name that leads to `address` for a sandbox, as `<first name>.<network>`.
+    pub fn name_of(&self, sandbox: SandboxId, address: IpAddr) -> Option<String> {
+        let view = self.views.get(&sandbox)?;
+        let owner = self.zones_of(view).find_map(|zone| zone.owner(address))?;
+        let names = self.endpoints.get(&owner)?;
+        let first = names.names.first()?;
+        Some(format!("{first}.{}", names.network_name))
+    }
+
+    fn find(
+        &self,
+        sandbox: SandboxId,
+        name: &str,
+        wanted: impl Fn(&EndpointNames, &IpAddr) -> bool,
+    ) -> Option<Vec<IpAddr>> {
         let view = self.views.get(&sandbox)?;
         readings(name)
             .flat_map(|(host, network)| {
@@ -115,21 +149,12 @@ impl Directory {
             .find_map(|(host, network)| self.on_networks(view, host, network, &wanted))
     }
 
-    /// The name that leads to `address` for a sandbox, as `<first name>.<network>`.
-    pub fn name_of(&self, sandbox: SandboxId, address: IpAddr) -> Option<String> {
-        let view = self.views.get(&sandbox)?;
-        let owner = self.zones_of(view).find_map(|zone| zone.owner(address))?;
-        let names = self.endpoints.get(&owner)?;
-        let first = names.names.first()?;
-        Some(format!("{first}.{}", names.network_name))
-    }
-
     fn on_networks(
         &self,
         view: &View,
         host: &str,
         network: Option<&str>,
-        wanted: impl Fn(&IpAddr) -> bool,
+        wanted: impl Fn(&EndpointNames, &IpAddr) -> bool,
     ) -> Option<Vec<IpAddr>> {
         let mut known = None;
         for zone in self
@@ -142,7 +167,10 @@ impl Directory {
             let addresses: Vec<_> = holders
                 .iter()
                 .filter_map(|holder| self.endpoints.get(holder))
-                .flat_map(|names| names.addresses.iter().copied().filter(&wanted))
+                .flat_map(|names| {
+                    let all = names.addresses.iter().copied();
+                    all.filter(|address| wanted(names, address))
+                })
                 .collect();
             if !addresses.is_empty() {
                 return Some(addresses);
@@ -179,6 +207,7 @@ mod tests {
             network_name: "front".to_owned(),
             names: vec!["web".to_owned(), "Web.".to_owned()],
             addresses: vec![address.parse().unwrap()],
+            ports: vec![],
         };
         let mut directory = Directory::default();
         directory.put(names(1, "10.0.0.2"));

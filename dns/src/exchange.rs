@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use hickory_proto::op::{Header, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use rnet_model::Place;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpSocket, UdpSocket};
 use tokio::time::timeout;
 
+use crate::response::Response;
 use crate::{DnsError, Request, Upstream};
 
 /// How long the whole of an answer may take to come over TCP after it came truncated in a datagram.
@@ -34,57 +33,98 @@ pub trait Sockets: Send + Sync + 'static {
     fn open(&self, place: Place, peer: SocketAddr, transport: Transport) -> io::Result<OwnedFd>;
 }
 
-/// Asks `upstream` what `query`, the bytes of `request`, asks, and returns the bytes of its answer.
+/// Asks `upstream` what `request` asks.
 ///
-/// It waits until there is one: the caller limits the time. Each call uses a socket and thus a port of its own, and
-/// an id drawn at random, and takes nothing but that server's answer to that id and question (RFC 5452, 9.1). Else
-/// messages pass as they are, both ways (RFC 5625, 4.1). A truncated datagram is followed up over TCP.
+/// It waits until there is an answer: the caller limits the time. Each query uses a socket and thus a port of its own,
+/// and an id drawn at random, and takes nothing but that server's answer to that id and question (RFC 5452, 9.1). A
+/// truncated datagram is followed up over TCP (RFC 7766, 5), and a server that does not know EDNS is asked without it
+/// (RFC 6891, 7).
 pub(crate) async fn exchange(
     sockets: &dyn Sockets,
     upstream: Upstream,
     request: &Request,
-    query: &[u8],
     transport: Transport,
-) -> Result<Vec<u8>, DnsError> {
-    let whole = async {
-        if transport == Transport::Tcp {
-            return over_tcp(sockets, upstream, request, query).await;
+) -> Result<Response, DnsError> {
+    let asked = async || {
+        let query = |edns| Query {
+            sockets,
+            upstream,
+            request,
+            edns,
+        };
+        let answer = query(true).ask(transport).await?;
+        if answer.dislikes_edns() {
+            return query(false).ask(transport).await;
         }
-        let answer = over_udp(sockets, upstream, request, query).await?;
-        if !is_truncated(&answer) {
-            return Ok(answer);
-        }
-        let longer = timeout(TCP_PATIENCE, over_tcp(sockets, upstream, request, query)).await;
-        Ok(longer.ok().and_then(Result::ok).unwrap_or(answer))
+        Ok(answer)
     };
-    let mut answer = whole
+    asked()
         .await
-        .map_err(|source| DnsError::Ask { upstream, source })?;
-    answer[..2].copy_from_slice(&request.id().to_be_bytes());
-    Ok(answer)
+        .map_err(|source| DnsError::Ask { upstream, source })
 }
 
-async fn over_udp(
-    sockets: &dyn Sockets,
+/// One question to one server.
+struct Query<'a> {
+    sockets: &'a dyn Sockets,
     upstream: Upstream,
-    request: &Request,
-    query: &[u8],
-) -> io::Result<Vec<u8>> {
-    let fd = sockets.open(upstream.place, upstream.address, Transport::Udp)?;
-    let socket = std::net::UdpSocket::from(fd);
-    socket.set_nonblocking(true)?;
-    let socket = UdpSocket::from_std(socket)?;
-    socket.connect(upstream.address).await?;
-    let id = random_id()?;
-    socket.send(&with_id(query, id)).await?;
-    loop {
-        // ICMP errors make a socket erroneous but not readable.
-        socket.ready(Interest::READABLE | Interest::ERROR).await?;
-        match failure(&socket).map_or_else(|| receive(&socket), Err) {
-            Ok(answer) if is_answer(&answer, id, request.question()) => return Ok(answer),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+    request: &'a Request,
+    edns: bool,
+}
+
+impl Query<'_> {
+    async fn ask(&self, transport: Transport) -> io::Result<Response> {
+        if transport == Transport::Tcp {
+            return self.over_tcp().await;
+        }
+        let answer = self.over_udp().await?;
+        if !answer.is_truncated() {
+            return Ok(answer);
+        }
+        let longer = timeout(TCP_PATIENCE, self.over_tcp()).await;
+        Ok(longer.ok().and_then(Result::ok).unwrap_or(answer))
+    }
+
+    async fn over_udp(&self) -> io::Result<Response> {
+        let server = self.upstream.address;
+        let fd = self
+            .sockets
+            .open(self.upstream.place, server, Transport::Udp)?;
+        let socket = std::net::UdpSocket::from(fd);
+        socket.set_nonblocking(true)?;
+        let socket = UdpSocket::from_std(socket)?;
+        socket.connect(server).await?;
+        let id = random_id()?;
+        socket.send(&self.request.query(id, self.edns)).await?;
+        loop {
+            // ICMP errors make a socket erroneous but not readable
+            socket.ready(Interest::READABLE | Interest::ERROR).await?;
+            match failure(&socket).map_or_else(|| receive(&socket), Err) {
+                Ok(answer) => {
+                    if let Some(answer) = Response::read(answer, id, self.request.question()) {
+                        return Ok(answer);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn over_tcp(&self) -> io::Result<Response> {
+        let server = self.upstream.address;
+        let fd = self
+            .sockets
+            .open(self.upstream.place, server, Transport::Tcp)?;
+        let socket = std::net::TcpStream::from(fd);
+        socket.set_nonblocking(true)?;
+        let mut stream = TcpSocket::from_std_stream(socket).connect(server).await?;
+        let id = random_id()?;
+        write_message(&mut stream, &self.request.query(id, self.edns)).await?;
+        loop {
+            let answer = read_message(&mut stream).await?;
+            if let Some(answer) = Response::read(answer, id, self.request.question()) {
+                return Ok(answer);
+            }
         }
     }
 }
@@ -106,27 +146,6 @@ fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
     Ok(buffer[..length].to_vec())
 }
 
-async fn over_tcp(
-    sockets: &dyn Sockets,
-    upstream: Upstream,
-    request: &Request,
-    query: &[u8],
-) -> io::Result<Vec<u8>> {
-    let fd = sockets.open(upstream.place, upstream.address, Transport::Tcp)?;
-    let socket = std::net::TcpStream::from(fd);
-    socket.set_nonblocking(true)?;
-    let socket = TcpSocket::from_std_stream(socket);
-    let mut stream = socket.connect(upstream.address).await?;
-    let id = random_id()?;
-    write_message(&mut stream, &with_id(query, id)).await?;
-    loop {
-        let answer = read_message(&mut stream).await?;
-        if is_answer(&answer, id, request.question()) {
-            return Ok(answer);
-        }
-    }
-}
-
 /// Reads one message off a stream.
 pub(crate) async fn read_message(stream: &mut (impl AsyncReadExt + Unpin)) -> io::Result<Vec<u8>> {
     let length = stream.read_u16().await?;
@@ -145,36 +164,6 @@ pub(crate) async fn write_message(
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(message);
     stream.write_all(&bytes).await
-}
-
-/// Whether `bytes` is the answer to the question under this id.
-///
-/// A server that cannot or will not read the question may leave it out of its refusal.
-fn is_answer(bytes: &[u8], id: u16, question: &Query) -> bool {
-    let mut decoder = BinDecoder::new(bytes);
-    let Ok(header) = Header::read(&mut decoder) else {
-        return false;
-    };
-    let kind = header.message_type == MessageType::Response && header.op_code == OpCode::Query;
-    let echoed = match header.counts.queries {
-        0 => !matches!(
-            header.response_code,
-            ResponseCode::NoError | ResponseCode::NXDomain
-        ),
-        1 => Query::read(&mut decoder).is_ok_and(|echoed| echoed == *question),
-        _ => false,
-    };
-    kind && header.id == id && echoed
-}
-
-fn is_truncated(answer: &[u8]) -> bool {
-    Header::read(&mut BinDecoder::new(answer)).is_ok_and(|header| header.truncation)
-}
-
-fn with_id(query: &[u8], id: u16) -> Vec<u8> {
-    let mut query = query.to_vec();
-    query[..2].copy_from_slice(&id.to_be_bytes());
-    query
 }
 
 fn random_id() -> io::Result<u16> {

@@ -6,6 +6,7 @@
 //!                       +--silent for STAGGER--------------> next server as well; the first answer counts
 //! no server left, or DEADLINE over --------------------------------> SERVFAIL
 //! ```
+//! A server that was silent the last time it was asked is not waited for: the next is asked with it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,14 +14,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use hickory_proto::op::{Header, Message, ResponseCode};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use crate::cache::Key;
 use crate::exchange::exchange;
-use crate::health::Health;
-use crate::{Forwarding, Request, Sockets, Transport, Upstream};
+use crate::flight::Flights;
+use crate::health::{Candidate, Health};
+use crate::message::code;
+use crate::response::Response;
+use crate::{Forwarding, Request, Sockets, Transport};
 
 /// How long one server is waited for before the next is asked as well. It is longer than a server takes to find out a
 /// name, as servers may disagree about names and the first is the one to believe.
@@ -31,102 +34,100 @@ const DEADLINE: Duration = Duration::from_millis(4_500);
 /// What forwards the queries of one sandbox.
 pub(crate) struct Forwarder {
     sockets: Arc<dyn Sockets>,
+    flights: Arc<Flights>,
     health: Health,
 }
 
 impl Forwarder {
-    pub(crate) fn new(sockets: Arc<dyn Sockets>) -> Self {
+    pub(crate) fn new(sockets: Arc<dyn Sockets>, flights: Arc<Flights>) -> Self {
         Self {
             sockets,
+            flights,
             health: Health::default(),
         }
     }
 
-    /// Answers `request`, whose bytes `query` are, in a few seconds at most; SERVFAIL if no server did.
-    ///
-    /// Every forwarded query passes here once, on its way there and back: this is where a cache belongs.
+    /// The answer to `request`, if these servers gave it before and it holds still.
+    pub(crate) fn known(&self, request: &Request, servers: &Forwarding) -> Option<Vec<u8>> {
+        if !request.may_share() {
+            return None;
+        }
+        let (response, age) = self.flights.known(&Key::new(servers, request.key()))?;
+        Some(response.reply(request, age))
+    }
+
+    /// Answers `request`, in a few seconds at most; SERVFAIL if no server did.
     pub(crate) async fn forward(
         &self,
         request: &Request,
-        query: &[u8],
         transport: Transport,
-        forwarding: &Forwarding,
+        servers: &Forwarding,
     ) -> Vec<u8> {
-        let race = self.race(request, query, transport, forwarding);
-        match timeout(DEADLINE, race).await.ok().flatten() {
-            Some(answer) => bounded(request, answer),
-            None => request.encoded_reply(ResponseCode::ServFail),
+        let ask = async || {
+            let race = self.race(request, transport, servers);
+            timeout(DEADLINE, race).await.ok().flatten()
+        };
+        let answer = if request.may_share() {
+            let key = Key::new(servers, request.key());
+            let shared = timeout(DEADLINE, self.flights.answer(key, ask));
+            shared.await.ok().flatten()
+        } else {
+            ask().await.map(|response| (Arc::new(response), 0))
+        };
+        match answer {
+            Some((response, age)) => response.reply(request, age),
+            None => request.encoded_reply(code::SERV_FAIL),
         }
     }
 
     async fn race(
         &self,
         request: &Request,
-        query: &[u8],
         transport: Transport,
-        forwarding: &Forwarding,
-    ) -> Option<Vec<u8>> {
+        servers: &Forwarding,
+    ) -> Option<Response> {
         let sockets = self.sockets.as_ref();
-        let mut waiting = VecDeque::from(self.health.order(forwarding.upstreams(), Instant::now()));
+        let mut waiting = VecDeque::from(self.health.order(servers.upstreams(), Instant::now()));
         let mut asked = FuturesUnordered::new();
         loop {
             let latest = waiting.pop_front();
-            asked.extend(latest.map(|upstream| async move {
-                (
-                    upstream,
-                    exchange(sockets, upstream, request, query, transport).await,
-                )
+            let begun = Instant::now();
+            asked.extend(latest.map(|candidate| async move {
+                let answer = exchange(sockets, candidate.upstream, request, transport).await;
+                (candidate.upstream, answer)
             }));
+            if !waiting.is_empty() && latest.is_some_and(|it| !it.trusted) {
+                continue;
+            }
             let (upstream, outcome) = tokio::select! {
                 next = asked.next() => next?,
                 () = sleep(STAGGER) => {
-                    latest.inspect(|&upstream| self.health.silent(upstream, Instant::now()));
-                    // A datagram may have been lost; a stream sees to that itself.
+                    let silent = |it: Candidate| self.health.silent(it.upstream, begun, Instant::now());
+                    latest.into_iter().for_each(silent);
+                    // a datagram may have been lost; a stream sees to that itself
                     waiting.extend(latest.filter(|_| transport == Transport::Udp));
                     continue;
                 }
             };
             match outcome {
-                Ok(answer) => {
-                    self.health.answered(upstream);
-                    if !declines(&answer) {
-                        return Some(answer);
+                Ok(response) => {
+                    self.health.answered(upstream, Instant::now());
+                    if !response.declines() {
+                        return Some(response);
                     }
                     debug!(%upstream, "the server declined, the next one is asked");
                 }
                 Err(error) => {
-                    self.health.silent(upstream, Instant::now());
+                    let now = Instant::now();
+                    self.health.silent(upstream, now, now);
                     debug!(
                         error = &error as &dyn std::error::Error,
                         "the next server is asked"
                     );
                 }
             }
-            // It would not answer otherwise when asked again.
-            waiting.retain(|other: &Upstream| *other != upstream);
+            // it would not answer otherwise when asked again
+            waiting.retain(|other| other.upstream != upstream);
         }
     }
-}
-
-/// Whether another server may know better: every other code, NXDOMAIN included, is an answer.
-fn declines(answer: &[u8]) -> bool {
-    Header::read(&mut BinDecoder::new(answer)).is_ok_and(|header| {
-        matches!(
-            header.response_code,
-            ResponseCode::ServFail | ResponseCode::Refused
-        )
-    })
-}
-
-/// An answer as long as the client takes it; it is longer where it was fetched over TCP for a datagram.
-fn bounded(request: &Request, answer: Vec<u8>) -> Vec<u8> {
-    if answer.len() <= request.limit() {
-        return answer;
-    }
-    let message = Message::from_vec(&answer).unwrap_or_else(|_| {
-        let mut unread = request.reply(ResponseCode::NoError);
-        unread.metadata.truncation = true;
-        unread
-    });
-    request.encode(message)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use rnet_model::Place;
 
@@ -30,8 +31,8 @@ impl fmt::Display for Upstream {
 }
 
 /// The servers of one sandbox, the preferred first; none means that nothing is forwarded.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Forwarding(Vec<Upstream>);
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Forwarding(Arc<[Upstream]>);
 
 impl Forwarding {
     /// How many servers are asked for one name at most (`MAXNS` of resolv.conf(5), as in libnetwork's resolver).

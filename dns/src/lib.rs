@@ -7,17 +7,24 @@
 //! All but [`Resolver`] is pure. It holds nothing that the daemon could not tell it again.
 
 mod answer;
+mod cache;
 mod directory;
 mod error;
 mod exchange;
+mod flight;
 mod forward;
 mod forwarding;
 mod health;
 mod hosts;
+mod message;
+mod reply;
 mod request;
 mod resolv_conf;
+mod response;
+mod reverse;
 mod sandbox_conf;
 mod server;
+mod service;
 mod session;
 mod zone;
 

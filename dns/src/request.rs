@@ -1,28 +1,33 @@
 //! A query as it came, and the shape its answer must have.
 
-use hickory_proto::op::{
-    Edns, Header, Message, MessageType, Metadata, OpCode, Query, ResponseCode,
-};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, BinEncodable, BinEncoder};
-
 use crate::Transport;
+use crate::message::{Header, Question, code, flag, kind, records};
+use crate::reply::Reply;
 
-/// The largest datagram a client may send us, in bytes: what avoids fragments nearly everywhere (DNS flag day 2020).
-const OUR_PAYLOAD: u16 = 1232;
+/// The largest datagram we take ourselves, in bytes: what avoids fragments nearly everywhere (DNS flag day 2020).
+pub(crate) const OUR_PAYLOAD: u16 = 1232;
 /// What any client takes in a datagram, in bytes (RFC 1035, 4.2.1; RFC 6891, 6.2.3).
 const LEAST_PAYLOAD: u16 = 512;
 /// The most a datagram carries over IPv4, in bytes (RFC 768 in RFC 791).
 const LARGEST_PAYLOAD: u16 = 65_507;
-/// An OPT record without options, in bytes (RFC 6891, 6.1.2).
-const OPT_LEN: u16 = 11;
+/// The bits of a query that its answer depends on, beside what is asked (RFC 1035, 4.1.1; RFC 4035, 3.2.2; RFC 6840, 5.7).
+const MEANT: u16 = flag::RECURSION_DESIRED | flag::AUTHENTIC_DATA | flag::CHECKING_DISABLED;
 
 /// One well-formed query: what is asked, and how its answer must look.
 #[derive(Clone, Debug)]
 pub struct Request {
-    header: Metadata,
-    question: Query,
+    header: Header,
+    question: Question,
     edns: Option<Edns>,
     limit: u16,
+}
+
+/// What a client says by EDNS that matters here; its options are between it and us (RFC 6891, 6.2.6).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edns {
+    payload: u16,
+    version: u8,
+    pub(crate) dnssec_ok: bool,
 }
 
 /// Why a message is no query that can be answered.
@@ -38,45 +43,40 @@ impl Request {
     /// Reads one query.
     ///
     /// What is too short for a header, or is itself a response, is not answered. Otherwise: NOTIMP for another
-    /// opcode than QUERY, FORMERR for what cannot be read or has not exactly one question (RFC 9619), BADVERS for
-    /// an EDNS version above 0 (RFC 6891, 6.1.3).
+    /// opcode than QUERY, FORMERR for what cannot be read or has not exactly one question (RFC 9619) or has two OPT
+    /// records, BADVERS for an EDNS version above 0 (RFC 6891, 6.1.1 and 6.1.3).
     pub(crate) fn read(bytes: &[u8], transport: Transport) -> Result<Self, Refusal> {
-        let header = Header::read(&mut BinDecoder::new(bytes)).map_err(|_| Refusal::Silent)?;
-        if header.message_type == MessageType::Response {
+        let header = Header::read(bytes).ok_or(Refusal::Silent)?;
+        if header.has(flag::RESPONSE) {
             return Err(Refusal::Silent);
         }
-        if header.op_code != OpCode::Query {
-            return Err(refusal(&header.metadata, ResponseCode::NotImp));
+        if header.has(flag::OP_CODE) {
+            return Err(refusal(header, code::NOT_IMP));
         }
-        // Looked at before the rest is read, since the reader sets aside room for as many as are announced.
-        let single = header.counts.queries == 1;
-        let message = single.then(|| Message::from_vec(bytes).ok()).flatten();
-        let Some((message, question)) = message.and_then(|mut m| m.queries.pop().map(|q| (m, q)))
-        else {
-            return Err(refusal(&header.metadata, ResponseCode::FormErr));
+        let parsed =
+            (header.counts[0] == 1).then(|| Question::read(bytes).zip(edns(bytes, header)));
+        let Some((question, edns)) = parsed.flatten() else {
+            return Err(refusal(header, code::FORM_ERR));
         };
-        let payload = message.max_payload().clamp(LEAST_PAYLOAD, LARGEST_PAYLOAD);
+        let limit = match (transport, edns) {
+            (Transport::Tcp, _) => u16::MAX,
+            (Transport::Udp, Some(edns)) => edns.payload.clamp(LEAST_PAYLOAD, LARGEST_PAYLOAD),
+            (Transport::Udp, None) => LEAST_PAYLOAD,
+        };
         let request = Self {
-            header: message.metadata,
+            header,
             question,
-            edns: message.edns,
-            limit: if transport == Transport::Udp {
-                payload
-            } else {
-                u16::MAX
-            },
+            edns,
+            limit,
         };
-        match &request.edns {
-            Some(edns) if edns.version() > 0 => {
-                let reply = request.reply(ResponseCode::BADVERS);
-                Err(Refusal::Reply(request.encode(reply)))
-            }
-            _ => Ok(request),
+        if edns.is_some_and(|edns| edns.version > 0) {
+            return Err(Refusal::Reply(request.encoded_reply(code::BAD_VERS)));
         }
+        Ok(request)
     }
 
     /// What is asked.
-    pub(crate) fn question(&self) -> &Query {
+    pub(crate) fn question(&self) -> &Question {
         &self.question
     }
 
@@ -85,69 +85,88 @@ impl Request {
         self.header.id
     }
 
+    /// What the client says by EDNS, if it does.
+    pub(crate) fn edns(&self) -> Option<Edns> {
+        self.edns
+    }
+
     /// How long an answer may be, in bytes.
     pub(crate) fn limit(&self) -> usize {
         usize::from(self.limit)
     }
 
-    /// An answer without records: RA set, RD and CD and the question as they came (RFC 1035, 4.1.1; RFC 4035, 3.2.2),
-    /// EDNS only in answer to EDNS, its DO bit copied (RFC 6891, 6.1.1; RFC 3225, 3).
-    pub(crate) fn reply(&self, code: ResponseCode) -> Message {
-        let mut reply = Message::response(self.header.id, OpCode::Query);
-        reply.metadata = Metadata::response_from_request(&self.header);
-        reply.metadata.recursion_available = true;
-        reply.metadata.response_code = code;
-        reply.add_query(self.question.clone());
-        reply.edns = self.edns.as_ref().map(|asked| {
-            let mut edns = Edns::new();
-            edns.set_max_payload(OUR_PAYLOAD);
-            edns.set_dnssec_ok(asked.flags().dnssec_ok);
-            edns
-        });
-        reply
+    /// The bits that come back as they came (RFC 1035, 4.1.1; RFC 4035, 3.2.2).
+    pub(crate) fn echoed(&self) -> u16 {
+        self.header.flags & (flag::RECURSION_DESIRED | flag::CHECKING_DISABLED)
+    }
+
+    /// Whether it may be answered with what was learnt for another: only who desires recursion gets its result.
+    pub(crate) fn may_share(&self) -> bool {
+        self.header.has(flag::RECURSION_DESIRED)
+    }
+
+    /// The same for requests that have the same answer.
+    pub(crate) fn key(&self) -> Vec<u8> {
+        let mut key = self.question.normal();
+        let dnssec_ok = self.edns.is_some_and(|edns| edns.dnssec_ok);
+        key.push(u8::from(dnssec_ok));
+        key.extend((self.header.flags & MEANT).to_be_bytes());
+        key
+    }
+
+    /// The query for a server under an id of our own: what is asked as it came, with EDNS of our own or without any.
+    pub(crate) fn query(&self, id: u16, edns: bool) -> Vec<u8> {
+        let header = Header {
+            id,
+            flags: self.header.flags & MEANT,
+            counts: [1, 0, 0, u16::from(edns)],
+        };
+        let mut bytes = Vec::with_capacity(512);
+        bytes.extend(header.to_bytes());
+        bytes.extend(self.question.bytes());
+        if edns {
+            let dnssec_ok = self.edns.is_some_and(|edns| edns.dnssec_ok);
+            bytes.extend(opt(0, dnssec_ok));
+        }
+        bytes
     }
 
     /// The bytes of an answer without records.
-    pub(crate) fn encoded_reply(&self, code: ResponseCode) -> Vec<u8> {
-        self.encode(self.reply(code))
-    }
-
-    /// The bytes of an answer: if all of it exceeds what the client takes, then as many records of its answer
-    /// section as fit, and the TC bit (RFC 2181, 9).
-    ///
-    /// None at all, and then nothing is to be sent, if a name in it cannot be written.
-    pub(crate) fn encode(&self, mut message: Message) -> Vec<u8> {
-        let whole = message.to_vec().unwrap_or_default();
-        if whole.len() <= self.limit() {
-            return whole;
-        }
-        message.authorities.clear();
-        message.additionals.clear();
-        let fitting = self.fitting(&mut message);
-        message.answers.truncate(fitting);
-        message.metadata.truncation = true;
-        message.to_vec().unwrap_or_default()
-    }
-
-    /// How many answers fit, with room left for the OPT record that follows them.
-    fn fitting(&self, message: &mut Message) -> usize {
-        let edns = message.edns.take();
-        let mut bytes = Vec::with_capacity(self.limit());
-        let mut encoder = BinEncoder::new(&mut bytes);
-        encoder.set_max_size(self.limit - edns.as_ref().map_or(0, |_| OPT_LEN));
-        let written = message.emit(&mut encoder);
-        message.edns = edns;
-        let header = Header::read(&mut BinDecoder::new(&bytes));
-        match (written, header) {
-            (Ok(()), Ok(header)) => usize::from(header.counts.answers),
-            _ => 0,
-        }
+    pub(crate) fn encoded_reply(&self, code: u16) -> Vec<u8> {
+        Reply::new(self, code, 0).finish()
     }
 }
 
-fn refusal(header: &Metadata, code: ResponseCode) -> Refusal {
-    let mut reply = Message::error_msg(header.id, header.op_code, code);
-    reply.metadata.recursion_desired = header.recursion_desired;
-    reply.metadata.recursion_available = true;
-    reply.to_vec().map_or(Refusal::Silent, Refusal::Reply)
+/// The OPT record we send: our payload, EDNS version 0, no options (RFC 6891, 6.1.2 and 6.1.3; RFC 3225, 3).
+pub(crate) fn opt(code: u16, dnssec_ok: bool) -> [u8; 11] {
+    let [high, low] = OUR_PAYLOAD.to_be_bytes();
+    let upper_code = (code >> 4) as u8;
+    let dnssec_ok = u8::from(dnssec_ok) << 7;
+    let kind = kind::OPT as u8;
+    [0, 0, kind, high, low, upper_code, 0, dnssec_ok, 0, 0, 0]
+}
+
+/// What the query says by EDNS, if it does; none if it is not whole.
+fn edns(bytes: &[u8], header: Header) -> Option<Option<Edns>> {
+    if header.counts[1..] == [0; 3] {
+        return Some(None);
+    }
+    let records = records(bytes, header)?;
+    let mut opts = records.iter().filter(|record| record.kind == kind::OPT);
+    let edns = opts.next().map(|opt| Edns {
+        payload: opt.class,
+        version: bytes[opt.ttl_at + 1],
+        dnssec_ok: bytes[opt.ttl_at + 2] & 0x80 != 0,
+    });
+    opts.next().is_none().then_some(edns)
+}
+
+fn refusal(header: Header, code: u16) -> Refusal {
+    let echoed = flag::OP_CODE | flag::RECURSION_DESIRED;
+    let refusal = Header {
+        id: header.id,
+        flags: flag::RESPONSE | flag::RECURSION_AVAILABLE | (header.flags & echoed) | code,
+        counts: [0; 4],
+    };
+    Refusal::Reply(refusal.to_bytes().to_vec())
 }

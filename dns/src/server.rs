@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::flight::Flights;
 use crate::session::Session;
 use crate::{Directory, DnsError, Sockets};
 
@@ -24,6 +25,7 @@ pub struct Resolver {
     runtime: Handle,
     sockets: Arc<dyn Sockets>,
     directory: Arc<RwLock<Directory>>,
+    flights: Arc<Flights>,
     served: Mutex<HashMap<SandboxId, Served>>,
     /// True once no more queries are taken.
     closing: watch::Sender<bool>,
@@ -43,6 +45,7 @@ impl Resolver {
             runtime,
             sockets,
             directory: Arc::default(),
+            flights: Arc::default(),
             served: Mutex::default(),
             closing: watch::Sender::new(false),
         }
@@ -87,9 +90,9 @@ impl Resolver {
             .map_err(tcp_failed)?;
         let (udp, tcp) = (Arc::new(udp), Arc::new(tcp));
         let directory = Arc::clone(&self.directory);
-        let sockets = Arc::clone(&self.sockets);
+        let (sockets, flights) = (Arc::clone(&self.sockets), Arc::clone(&self.flights));
         let closing = self.closing.subscribe();
-        let session = Arc::new(Session::new(sandbox, directory, sockets, closing));
+        let session = Arc::new(Session::new(sandbox, directory, sockets, flights, closing));
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&session).serve_udp(Arc::clone(&udp)));
         tasks.spawn(session.serve_tcp(Arc::clone(&tcp)));

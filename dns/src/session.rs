@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use hickory_proto::op::ResponseCode;
 use rnet_model::SandboxId;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -15,7 +14,9 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::exchange::{read_message, write_message};
+use crate::flight::Flights;
 use crate::forward::Forwarder;
+use crate::message::code;
 use crate::{Answer, Directory, Forwarding, Request, Sockets, Transport, answer};
 
 /// How many queries of one sandbox are being forwarded at once; one more is refused (libnetwork's `maxConcurrent`).
@@ -53,7 +54,6 @@ enum Step {
 /// A query on its way to the sandbox's servers; dropped, it makes room for another.
 struct Forward {
     request: Request,
-    query: Vec<u8>,
     transport: Transport,
     forwarding: Forwarding,
     _permit: OwnedSemaphorePermit,
@@ -64,12 +64,13 @@ impl Session {
         sandbox: SandboxId,
         directory: Arc<RwLock<Directory>>,
         sockets: Arc<dyn Sockets>,
+        flights: Arc<Flights>,
         closing: watch::Receiver<bool>,
     ) -> Self {
         Self {
             sandbox,
             directory,
-            forwarder: Forwarder::new(sockets),
+            forwarder: Forwarder::new(sockets, flights),
             permits: Arc::new(Semaphore::new(MAX_FORWARDED)),
             turn: AtomicU32::new(0),
             closing,
@@ -190,29 +191,36 @@ impl Session {
         match answer(&directory, self.sandbox, query, transport, turn) {
             Answer::Ignore => Step::Done,
             Answer::Local(reply) => Step::Reply(reply),
-            Answer::Forward(request) => match Arc::clone(&self.permits).try_acquire_owned() {
-                Err(_) => Step::Reply(request.encoded_reply(ResponseCode::Refused)),
-                Ok(permit) => Step::Forward(Box::new(Forward {
-                    request,
-                    query: query.to_vec(),
-                    transport,
-                    forwarding: directory.forwarding(self.sandbox),
-                    _permit: permit,
-                })),
-            },
+            Answer::Forward(request) => {
+                self.forwarded(request, transport, directory.forwarding(self.sandbox))
+            }
+        }
+    }
+
+    fn forwarded(&self, request: Request, transport: Transport, forwarding: Forwarding) -> Step {
+        if let Some(reply) = self.forwarder.known(&request, &forwarding) {
+            return Step::Reply(reply);
+        }
+        match Arc::clone(&self.permits).try_acquire_owned() {
+            Err(_) => Step::Reply(request.encoded_reply(code::REFUSED)),
+            Ok(permit) => Step::Forward(Box::new(Forward {
+                request,
+                transport,
+                forwarding,
+                _permit: permit,
+            })),
         }
     }
 
     async fn forward(&self, forward: Forward) -> Vec<u8> {
         let Forward {
             request,
-            query,
             transport,
             forwarding,
             ..
         } = &forward;
         self.forwarder
-            .forward(request, query, *transport, forwarding)
+            .forward(request, *transport, forwarding)
             .await
     }
 }

@@ -101,6 +101,7 @@ fn a_known_name_without_such_records_is_not_denied() {
     assert_no_data(&query("Web.mynet.", RecordType::MX));
     assert_no_data(&query("web.", RecordType::HTTPS));
     assert_no_data(&query("web.", RecordType::TXT));
+    assert_no_data(&query("web.", RecordType::PTR));
 }
 
 #[test]
@@ -142,10 +143,28 @@ fn an_address_leads_back_to_a_name_with_its_network() {
         "in-addr.arpa.",
         "f.ip6.arpa.",
         "g.ip6.arpa.",
-        "web.",
     ] {
         assert_forwarded(&query(name, RecordType::PTR));
     }
+}
+
+#[test]
+fn a_port_that_is_served_is_a_service_and_brings_the_addresses_of_all_who_serve_it() {
+    let reply = local(&query("_80._TCP.worker.mynet.", RecordType::SRV));
+    assert_eq!(answers(&reply), ["0 0 80 worker.mynet."]);
+    let more: Vec<_> = reply.additionals.iter().map(|it| it.to_string()).collect();
+    assert_eq!(
+        more,
+        [
+            "worker.mynet. 10 IN A 172.25.100.4",
+            "worker.mynet. 10 IN A 172.25.100.5"
+        ]
+    );
+    for unserved in ["_81._tcp.web.", "_80._udp.web.", "_http._tcp.web."] {
+        assert_no_data(&query(unserved, RecordType::SRV));
+    }
+    assert_forwarded(&query("_80._tcp.example.com.", RecordType::SRV));
+    assert_forwarded(&query("_sip._tcp.example.com.", RecordType::SRV));
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn endpoint(number: u8, network: NetworkId, names: &[&str], ips: &[&str]) -> End
         .to_owned(),
         names: names.iter().map(|&name| name.to_owned()).collect(),
         addresses: ips.iter().map(|ip| ip.parse().unwrap()).collect(),
+        ports: vec![],
     }
 }
 

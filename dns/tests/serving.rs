@@ -46,6 +46,7 @@ fn a_name_is_known_as_soon_as_the_update_returns_and_unknown_again_likewise() {
                 network_name: "mynet".to_owned(),
                 names: vec!["new".to_owned()],
                 addresses: vec![address.parse().unwrap()],
+                ports: vec![],
             });
         });
         assert_eq!(answers(&lab.ask(&query("new.", RecordType::A))), [address]);

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::{Name, RecordType};
 use rnet_dns::{Directory, EndpointNames, Forwarding, View};
-use rnet_model::{EndpointId, NetworkId, SandboxId};
+use rnet_model::{EndpointId, NetworkId, PortRange, Protocol, SandboxId};
 
 pub(crate) const SANDBOX: SandboxId = SandboxId::from_bytes([9; 32]);
 pub(crate) const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
@@ -35,6 +35,7 @@ pub(crate) fn directory(forward: Forwarding, endpoints: &[(&[&str], &[&str])]) -
                 .iter()
                 .map(|ip| ip.parse::<IpAddr>().unwrap())
                 .collect(),
+            ports: vec![(Protocol::Tcp, PortRange::one(80))],
         });
     }
     directory

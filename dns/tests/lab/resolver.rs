@@ -1,5 +1,6 @@
 //! A resolver on this machine's loopback, and a client of it.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
@@ -7,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::op::Message;
-use rnet_dns::{Forwarding, Resolver, Sockets, Transport, Upstream};
-use rnet_model::Place;
+use rnet_dns::{Forwarding, Resolver, Sockets, Transport, Upstream, View};
+use rnet_model::{Place, SandboxId};
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
-use super::{SANDBOX, directory, sockets};
+use super::{NETWORK, SANDBOX, directory, sockets};
 
 /// Opens sockets right here, whatever the place.
 pub(crate) struct Here;
@@ -55,6 +56,27 @@ impl Lab {
         }
     }
 
+    /// Serves another sandbox, which asks these servers from `place`.
+    pub(crate) fn also(
+        &self,
+        sandbox: SandboxId,
+        place: Place,
+        servers: &[SocketAddr],
+    ) -> SocketAddr {
+        let forward = Forwarding::new(servers.iter().map(|&address| Upstream { place, address }));
+        self.resolver.update(|names| {
+            names.put_view(View {
+                sandbox,
+                networks: vec![NETWORK],
+                links: HashMap::new(),
+                forward,
+            });
+        });
+        let (address, udp, tcp) = sockets();
+        self.resolver.serve(sandbox, udp, tcp).unwrap();
+        address
+    }
+
     /// Sends a query in a datagram, and takes what comes back.
     pub(crate) fn ask(&self, query: &Message) -> Message {
         Message::from_vec(&self.ask_bytes(query)).unwrap()
@@ -62,7 +84,12 @@ impl Lab {
 
     /// The same, in bytes.
     pub(crate) fn ask_bytes(&self, query: &Message) -> Vec<u8> {
-        let client = self.client();
+        self.ask_at(self.address, query)
+    }
+
+    /// The same, of another sandbox's resolver.
+    pub(crate) fn ask_at(&self, resolver: SocketAddr, query: &Message) -> Vec<u8> {
+        let client = client(resolver);
         client.send(&query.to_vec().unwrap()).unwrap();
         let mut reply = vec![0; 65_535];
         let length = client
@@ -74,12 +101,7 @@ impl Lab {
 
     /// A socket that waits for an answer as long as a patient client does.
     pub(crate) fn client(&self) -> UdpSocket {
-        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        client
-            .set_read_timeout(Some(Duration::from_secs(8)))
-            .unwrap();
-        client.connect(self.address).unwrap();
-        client
+        client(self.address)
     }
 
     /// Sends queries on one connection, closes its sending side, and takes all that comes back.
@@ -107,4 +129,14 @@ impl Lab {
         }
         replies
     }
+}
+
+/// A socket that waits for an answer as long as a patient client does.
+pub(crate) fn client(resolver: SocketAddr) -> UdpSocket {
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(8)))
+        .unwrap();
+    client.connect(resolver).unwrap();
+    client
 }

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{Name, RData, Record};
 
 /// What it does with a query.
@@ -25,6 +26,12 @@ pub(crate) enum Manner {
     Lies([u8; 4]),
     /// It truncates datagrams, and has this many addresses for those who ask over TCP.
     Truncates(u8),
+    /// It answers with this address, for so many seconds.
+    Lives(u32, [u8; 4]),
+    /// It says that there is no such name, and for how many seconds at most that may be believed, or nothing of that.
+    Denies(Option<u32>),
+    /// It refuses queries with EDNS, and answers others with this address.
+    KnowsNoEdns([u8; 4]),
     /// It drops the first query and answers the others.
     Loses([u8; 4]),
 }
@@ -98,19 +105,17 @@ impl Server {
 
 fn replies(manner: Manner, query: &[u8], number: usize, stream: bool) -> Vec<Vec<u8>> {
     let query = Message::from_vec(query).unwrap();
-    let reply = |addresses: &[[u8; 4]]| {
+    let name = query.queries[0].name();
+    let living = |ttl, addresses: &[[u8; 4]]| {
         let mut reply = query.clone().into_response();
         reply.metadata.recursion_available = true;
-        let name = query.queries[0].name();
         reply.add_answers(addresses.iter().map(|&address| {
-            Record::from_rdata(
-                name.clone(),
-                300,
-                RData::from(std::net::Ipv4Addr::from(address)),
-            )
+            let data = RData::from(std::net::Ipv4Addr::from(address));
+            Record::from_rdata(name.clone(), ttl, data)
         }));
         reply
     };
+    let reply = |addresses: &[[u8; 4]]| living(300, addresses);
     let messages = match manner {
         Manner::Answers(address) => vec![reply(&[address])],
         Manner::Slow(wait, address) => {
@@ -125,6 +130,23 @@ fn replies(manner: Manner, query: &[u8], number: usize, stream: bool) -> Vec<Vec
             }
             vec![refusal]
         }
+        Manner::Lives(ttl, address) => vec![living(ttl, &[address])],
+        Manner::Denies(minimum) => {
+            let mut denial = reply(&[]);
+            denial.metadata.response_code = ResponseCode::NXDomain;
+            denial.authorities.extend(minimum.map(|minimum| {
+                let soa = SOA::new(name.clone(), name.clone(), 1, 2, 3, 4, minimum);
+                Record::from_rdata(name.clone(), 3_600, RData::SOA(soa))
+            }));
+            vec![denial]
+        }
+        Manner::KnowsNoEdns(_) if query.edns.is_some() => {
+            let mut refusal = reply(&[]);
+            refusal.metadata.response_code = ResponseCode::FormErr;
+            refusal.edns = None;
+            vec![refusal]
+        }
+        Manner::KnowsNoEdns(address) => vec![reply(&[address])],
         Manner::Silent => vec![],
         Manner::Loses(_) if number == 0 => vec![],
         Manner::Loses(address) => vec![reply(&[address])],

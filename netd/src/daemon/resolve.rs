@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use rnet_dns::{EndpointNames, Forwarding, ResolvConf, Resolver, Sockets, Transport, View};
 use rnet_kernel::{Host, SocketKind};
-use rnet_model::{Endpoint, EndpointId, Network, Place, Sandbox, SandboxId};
+use rnet_model::{Endpoint, EndpointId, Network, Place, PortRange, Protocol, Sandbox, SandboxId};
 
-use super::Daemon;
+use super::{Daemon, container_port};
 use crate::error::Result;
+use crate::project;
 use crate::state::{State, is_live};
 
 /// The host's own resolver configuration.
@@ -100,9 +101,10 @@ pub(super) fn host_resolv_conf() -> ResolvConf {
 /// What a sandbox sees; none where it is on no network that resolves names.
 pub(super) fn view(state: &State, sandbox: SandboxId, host: &ResolvConf) -> Option<View> {
     let record = state.sandbox(sandbox)?;
-    let networks: Vec<_> = networks(state, sandbox)
-        .filter(|network| network.is_user_defined())
-        .map(|network| network.id)
+    let networks = project::in_order(state, state.endpoints_of(sandbox)).into_iter();
+    let networks = networks
+        .filter(|(_, network, _)| network.is_user_defined())
+        .map(|(_, network, _)| network.id)
         .collect();
     let live = state.endpoints_of(sandbox).filter(|it| is_live(it));
     let links = live.flat_map(|endpoint| &endpoint.settings.links);
@@ -148,5 +150,22 @@ pub(super) fn names(state: &State, endpoint: &Endpoint) -> Option<EndpointNames>
         network_name: network.name.clone(),
         names: endpoint.names.clone(),
         addresses: endpoint.addresses.iter().map(|cidr| cidr.ip()).collect(),
+        ports: state
+            .sandbox(endpoint.sandbox)
+            .map_or_else(Vec::new, |it| ports(state, it)),
     })
+}
+
+/// The ports of a container that are exposed or published.
+fn ports(state: &State, sandbox: &Sandbox) -> Vec<(Protocol, PortRange)> {
+    let container = state.container(sandbox.container);
+    let exposed = container.and_then(|it| it.config.exposed_ports.as_ref());
+    let exposed = exposed.into_iter().flatten();
+    // what cannot be read was refused when the container was created
+    let exposed = exposed.filter_map(|text| container_port(text).ok());
+    let published = sandbox.ports.iter();
+    exposed
+        .map(|(port, protocol)| (protocol, PortRange::one(port)))
+        .chain(published.map(|it| (it.protocol, it.container_ports)))
+        .collect()
 }

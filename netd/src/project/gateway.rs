@@ -17,30 +17,12 @@ pub struct Gateways<'a> {
     pub v6: Option<(&'a Endpoint, IpAddr)>,
 }
 
-/// Chooses the gateways among one sandbox's endpoints: the highest priority first, then both families before one,
-/// then the network's name (libnetwork, `endpoint.go`, `Less`).
+/// Chooses the gateways among one sandbox's endpoints: the first [`in_order`] for each family.
 pub fn gateways<'a>(
     state: &'a State,
     endpoints: impl Iterator<Item = &'a Endpoint>,
 ) -> Gateways<'a> {
-    let mut candidates: Vec<(&Endpoint, &Network, Vec<IpAddr>)> = endpoints
-        .filter(|endpoint| is_live(endpoint))
-        .filter_map(|endpoint| {
-            let network = state.network(endpoint.network)?;
-            Some((
-                endpoint,
-                network,
-                driver(&network.driver)?.gateways(network),
-            ))
-        })
-        .collect();
-    candidates.sort_by_key(|(endpoint, network, gateways)| {
-        (
-            Reverse(endpoint.settings.gw_priority),
-            Reverse(gateways.len()),
-            &network.name,
-        )
-    });
+    let candidates = in_order(state, endpoints);
     let first = |v4: bool| {
         candidates.iter().find_map(|(endpoint, _, gateways)| {
             let has_address = endpoint.addresses.iter().any(|cidr| cidr.is_ipv4() == v4);
@@ -52,6 +34,30 @@ pub fn gateways<'a>(
         v4: first(true),
         v6: first(false),
     }
+}
+
+/// One sandbox's endpoints that count, each with its network and that network's gateways: the highest priority first,
+/// then both families before one, then the network's name (libnetwork, `endpoint.go`, `Less`).
+pub fn in_order<'a>(
+    state: &'a State,
+    endpoints: impl Iterator<Item = &'a Endpoint>,
+) -> Vec<(&'a Endpoint, &'a Network, Vec<IpAddr>)> {
+    let live = endpoints.filter(|endpoint| is_live(endpoint));
+    let mut candidates: Vec<_> = live
+        .filter_map(|endpoint| {
+            let network = state.network(endpoint.network)?;
+            let driver = driver(&network.driver)?;
+            Some((endpoint, network, driver.gateways(network)))
+        })
+        .collect();
+    candidates.sort_by_key(|(endpoint, network, gateways)| {
+        (
+            Reverse(endpoint.settings.gw_priority),
+            Reverse(gateways.len()),
+            &network.name,
+        )
+    });
+    candidates
 }
 
 /// The default routes a sandbox with these endpoints should have.

@@ -3,5 +3,5 @@
 mod gateway;
 mod policy;
 
-pub use gateway::{Gateways, default_routes, gateways};
+pub use gateway::{Gateways, default_routes, gateways, in_order};
 pub use policy::policy;
