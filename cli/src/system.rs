@@ -112,6 +112,11 @@ fn fields(document: &Value, indent: &str) -> String {
     let lines = fields.filter_map(|(name, value)| match value {
         Value::String(text) if !text.is_empty() => Some(format!("{indent}{name}: {text}")),
         Value::Bool(_) | Value::Number(_) => Some(format!("{indent}{name}: {value}")),
+        // {"Driver": …}: what does it
+        Value::Object(fields) => {
+            let driver = fields.get("Driver")?.as_str()?;
+            Some(format!("{indent}{name}: {driver}"))
+        }
         _ => None,
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -157,7 +162,7 @@ mod tests {
 
     #[test]
     fn fields_without_words_are_left_out() {
-        let document = json!({ "A": "x", "B": "", "C": [1], "D": 7, "E": null, "F": false });
-        assert_eq!(fields(&document, " "), " A: x\n D: 7\n F: false");
+        let document = json!({ "A": "x", "B": "", "C": [1], "D": 7, "E": null, "F": false, "G": { "Driver": "d" } });
+        assert_eq!(fields(&document, " "), " A: x\n D: 7\n F: false\n G: d");
     }
 }

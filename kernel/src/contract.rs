@@ -49,6 +49,12 @@ pub trait Firewall: Send + Sync {
 
     /// Watches for changes that others make to what is rnet's; none where they cannot be noticed.
     fn watch(&self) -> Result<Option<Box<dyn Watch>>, KernelError>;
+
+    /// Removes what rnet's other backends left on this host: to be called once the rules of this one stand.
+    fn supersede(&self) -> Result<(), KernelError>;
+
+    /// What it is called, in the words of `netd --firewall`.
+    fn name(&self) -> &'static str;
 }
 
 /// Tells that others changed what is rnet's.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use rnet_ipam::{Pool, Pools};
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ use serde::Deserialize;
 #[command(name = "netd", version)]
 pub struct Flags {
     /// Configuration file (TOML), with the keys `state-dir`, `run-dir`, `host`, `shim`, `cgroup-parent`,
-    /// `bridge` and `default-address-pools`
+    /// `bridge`, `firewall` and `default-address-pools`
     #[arg(long, value_name = "FILE", env = "NETD_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -45,6 +45,9 @@ struct Options {
     /// The interface of the predefined network "bridge" [default: rnet0]
     #[arg(long, value_name = "NAME")]
     bridge: Option<String>,
+    /// What enforces isolation and publishes ports [default: nftables]
+    #[arg(long, value_name = "BACKEND")]
+    firewall: Option<FirewallBackend>,
     /// A range that automatic subnets are cut from, and their prefix length; several times for several ranges, in
     /// their order [default: 172.17.0.0/16 in one piece, then /24s of 172.18.0.0-172.30.255.255, 192.168.128.0/17
     /// and 198.18.0.0/15; IPv6 /64s of a unique local /48 of this machine's own]
@@ -54,6 +57,17 @@ struct Options {
     /// The same in the file
     #[arg(skip)]
     default_address_pools: Option<Pools>,
+}
+
+/// The packet filter that rnet's rules are written for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum FirewallBackend {
+    /// A table of rnet's own, which costs the same at any size
+    #[default]
+    Nftables,
+    /// Chains among those of a host whose own rules are iptables'
+    Iptables,
 }
 
 /// What flags, file and defaults come to.
@@ -71,6 +85,8 @@ pub struct Config {
     pub cgroup_parent: String,
     /// The interface of the predefined `bridge` network.
     pub bridge: String,
+    /// What enforces the policy.
+    pub firewall: FirewallBackend,
     /// Where automatic subnets come from.
     pub pools: Pools,
 }
@@ -107,6 +123,7 @@ impl Flags {
                 .bridge
                 .or(file.bridge)
                 .unwrap_or_else(|| "rnet0".to_owned()),
+            firewall: flags.firewall.or(file.firewall).unwrap_or_default(),
             pools: match flags.default_address_pool {
                 none if none.is_empty() => file.default_address_pools.unwrap_or_default(),
                 pools => Pools::new(pools)?,
@@ -147,13 +164,14 @@ mod tests {
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("netd.toml");
-        let text = "state-dir = '/from/file'\nbridge = 'filebr'\n\
+        let text = "state-dir = '/from/file'\nbridge = 'filebr'\nfirewall = 'iptables'\n\
                     default-address-pools = [{ base = '10.200.0.0/16', size = 24 }]\n";
         std::fs::write(&file, text).unwrap();
         let file = file.to_str().unwrap();
         let config = settle(&["--config", file, "--bridge", "flagbr", "--run-dir", "/r"]).unwrap();
         assert_eq!(config.state_dir, Path::new("/from/file"));
         assert_eq!(config.bridge, "flagbr");
+        assert_eq!(config.firewall, FirewallBackend::Iptables);
         assert_eq!(config.socket, Path::new("/r/rnet.sock"));
         assert_eq!(config.cgroup_parent, "rnet");
         let pools = |base: &str| {
@@ -191,6 +209,7 @@ mod tests {
         let file = directory.path().join("netd.toml");
         std::fs::write(&file, "state_dir = '/x'\n").unwrap();
         assert!(settle(&["--config", file.to_str().unwrap()]).is_err());
+        assert!(settle(&["--firewall", "pf"]).is_err());
         assert!(settle(&["--host", "tcp://0.0.0.0:2375"]).is_err());
     }
 }

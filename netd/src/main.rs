@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use netd::config::{Config, Flags};
+use netd::config::{Config, FirewallBackend, Flags};
 use netd::daemon::{Daemon, Hands, Settings};
 use netd::{api, store};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use rnet_kernel::{Netlink, Nftables};
+use rnet_kernel::{Firewall, Iptables, Netlink, Nftables};
 use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,7 +52,7 @@ fn open(config: &Config, tasks: &Handle) -> Result<Arc<Daemon>> {
     let netlink = Arc::new(Netlink::open(&config.run_dir)?);
     let hands = Hands {
         kernel: netlink.clone(),
-        firewall: Arc::new(Nftables::open()?),
+        firewall: firewall(config.firewall)?,
         host: netlink,
     };
     let settings = Settings {
@@ -70,6 +70,13 @@ fn open(config: &Config, tasks: &Handle) -> Result<Arc<Daemon>> {
         shim,
         tasks.clone(),
     )?)
+}
+
+fn firewall(backend: FirewallBackend) -> Result<Arc<dyn Firewall>> {
+    Ok(match backend {
+        FirewallBackend::Nftables => Arc::new(Nftables::open()?),
+        FirewallBackend::Iptables => Arc::new(Iptables::open()?),
+    })
 }
 
 /// Serves until it is told to stop; requests under way are finished.

@@ -120,6 +120,14 @@ impl Firewall for FakeKernel {
         self.state().teller = Some(teller);
         Ok(Some(Box::new(FakeWatch(told))))
     }
+
+    fn supersede(&self) -> Result<(), KernelError> {
+        Ok(())
+    }
+
+    fn name(&self) -> &'static str {
+        "fake"
+    }
 }
 
 /// What [`FakeKernel::flush_table`] speaks to.

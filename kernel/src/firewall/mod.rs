@@ -17,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use netlink_sys::Socket;
 use rnet_model::FirewallPolicy;
 
+use crate::iptables;
 use crate::nft::{self, Batch, Listener, Listing};
 use crate::{Firewall, KernelError, Watch};
 use change::Change;
@@ -117,6 +118,14 @@ impl Firewall for Nftables {
         let listener = Listener::new(ruleset::FAMILY, ruleset::NAME, &self.socket);
         let listener = listener.map_err(|source| KernelError::WatchNetfilter { source })?;
         Ok(Some(Box::new(Watched(listener))))
+    }
+
+    fn supersede(&self) -> Result<(), KernelError> {
+        iptables::sweep(&self.socket, None)
+    }
+
+    fn name(&self) -> &'static str {
+        "nftables"
     }
 }
 

@@ -49,11 +49,11 @@ pub(super) fn whole(wanted: &Ruleset, standing: &Standing, family: Family) -> St
     })
 }
 
-/// From `old` to `new`; refused, if `old` is not what stands.
-pub(super) fn difference(old: &Ruleset, new: &Ruleset, family: Family) -> String {
+/// From `old` to `new`; with `doubts`, refused if `old` is not what stands.
+pub(super) fn difference(old: &Ruleset, new: &Ruleset, family: Family, doubts: bool) -> String {
     tables(|table, lines| {
-        for jump in family.jumps().iter().filter(|jump| jump.table == table) {
-            lines.change(format_args!("-C {} {}", jump.from, jump.rule));
+        if doubts {
+            lines.check(old, table, family);
         }
         for (chain, rules) in new.of_table(table) {
             match old.0.get(&(table, chain.to_owned())) {
@@ -110,6 +110,18 @@ impl Lines {
         self.declare(chain);
         for rule in rules {
             self.change(format_args!("-A {chain} {rule}"));
+        }
+    }
+
+    /// That the jumps and the first rule of each chain are there: who flushes takes all of them.
+    fn check(&mut self, old: &Ruleset, table: Table, family: Family) {
+        for jump in family.jumps().iter().filter(|jump| jump.table == table) {
+            self.change(format_args!("-C {} {}", jump.from, jump.rule));
+        }
+        for (chain, rules) in old.of_table(table) {
+            if let Some(first) = rules.first() {
+                self.change(format_args!("-C {chain} {first}"));
+            }
         }
     }
 

@@ -19,19 +19,19 @@ pub(super) fn write(
     opened: &[&OpenPorts],
     family: Family,
 ) {
-    let networks = &policy.networks;
     let mut forward = Vec::new();
-    for network in networks.iter().filter(|network| network.internal) {
-        let out = |bridge| format!("-i {bridge} ! -o {bridge} -j DROP");
-        forward.extend(bridges(network).map(out));
-    }
-    for network in networks {
-        let chain = format!("RNET-TO-{}", network.bridge);
-        forward.extend(bridges(network).map(|bridge| format!("-o {bridge} -j {chain}")));
-        *rules.chain(Table::Filter, chain) = into(network, family);
-    }
-    for network in networks {
-        forward.extend(bridges(network).map(|bridge| format!("-i {bridge} -j ACCEPT")));
+    // nothing that is not let in there leaves an internal network, not even to a published port of another one
+    for internal in [true, false] {
+        let networks = policy.networks.iter();
+        let networks: Vec<_> = networks.filter(|it| it.internal == internal).collect();
+        for network in &networks {
+            let chain = format!("RNET-TO-{}", network.bridge);
+            forward.extend(bridges(network).map(|bridge| format!("-o {bridge} -j {chain}")));
+            *rules.chain(Table::Filter, chain) = into(network, family);
+        }
+        let verdict = if internal { DROP } else { ACCEPT };
+        let bridges = networks.into_iter().flat_map(bridges);
+        forward.extend(bridges.map(|bridge| format!("-i {bridge} {verdict}")));
     }
     *rules.chain(Table::Filter, "RNET-FORWARD") = forward;
     *rules.chain(Table::Filter, "RNET-OPENED") =
@@ -42,7 +42,7 @@ pub(super) fn write(
 fn into(network: &NetworkPolicy, family: Family) -> Vec<String> {
     let mut rules = vec![ANSWERS.to_owned()];
     for bridge in bridges(network) {
-        let same = format!("-i {bridge} -o {bridge}");
+        let same = format!("-i {bridge}");
         rules.push(format!(
             "{same} -m conntrack --ctstate DNAT -j MARK --set-xmark {SIBLINGS}"
         ));

@@ -11,8 +11,10 @@ mod forward;
 mod postrouting;
 mod programs;
 mod published;
+mod pulse;
 mod ruleset;
 mod standing;
+mod sweep;
 
 use std::fmt::Write;
 use std::fs::File;
@@ -21,10 +23,12 @@ use std::sync::{Mutex, PoisonError};
 
 use rnet_model::FirewallPolicy;
 
-use crate::{Firewall, KernelError, Watch};
+use crate::{Firewall, KernelError, Nftables, Watch, nft};
 pub use programs::Variant;
 use programs::{Programs, at_home};
+use pulse::{Beat, Pulse};
 use ruleset::{Family, Ruleset, Table};
+pub(crate) use sweep::sweep;
 
 /// The firewall of one network namespace, by iptables.
 ///
@@ -35,8 +39,16 @@ use ruleset::{Family, Ruleset, Table};
 pub struct Iptables {
     home: File,
     families: Vec<Programs>,
-    /// By family; none until all was written.
-    applied: Mutex<Option<Vec<Ruleset>>>,
+    pulse: Option<Pulse>,
+    /// None until all was written.
+    applied: Mutex<Option<Applied>>,
+}
+
+/// What was written last.
+struct Applied {
+    policy: FirewallPolicy,
+    /// How the tables were left.
+    beat: Option<Beat>,
 }
 
 impl Iptables {
@@ -57,18 +69,21 @@ impl Iptables {
         if Path::new("/proc/net/if_inet6").exists() {
             families.push(Programs::find(Family::V6, variant)?);
         }
+        let pulse = Pulse::find(families[0].kind, families.iter().map(|it| it.family));
         Ok(Self {
             home,
             families,
+            pulse,
             applied: Mutex::new(None),
         })
     }
 
     /// The rules of a policy as `iptables-save` and `ip6tables-save` would show them.
     pub fn render(policy: &FirewallPolicy) -> Result<String, KernelError> {
+        ruleset::check(policy)?;
         let mut text = String::new();
         for family in [Family::V4, Family::V6] {
-            let rules = Ruleset::of(policy, family)?;
+            let rules = Ruleset::of(policy, family);
             let _ = writeln!(text, "# {}-save", family.program());
             for table in Table::ALL {
                 render_table(&mut text, &rules, family, table);
@@ -77,36 +92,62 @@ impl Iptables {
         Ok(text)
     }
 
-    fn replace(&self, wanted: &[Ruleset]) -> Result<(), KernelError> {
-        for (programs, wanted) in self.families.iter().zip(wanted) {
-            let standing = programs.standing()?;
-            programs.restore(&batch::whole(wanted, &standing, programs.family))?;
-        }
-        Ok(())
+    /// Writes all of it, whatever was there.
+    fn replace(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
+        self.each(|programs| {
+            let wanted = Ruleset::of(policy, programs.family);
+            let standing = programs.standing(&Table::ALL)?;
+            programs.restore(&batch::whole(&wanted, &standing, programs.family))
+        })
     }
 
-    fn update(&self, old: &[Ruleset], new: &[Ruleset]) -> Result<(), KernelError> {
-        for ((programs, old), new) in self.families.iter().zip(old).zip(new) {
-            programs.restore(&batch::difference(old, new, programs.family))?;
-        }
-        Ok(())
+    /// Sends what differs; with `doubts`, fails where it does not find what is remembered.
+    fn update(
+        &self,
+        old: &FirewallPolicy,
+        new: &FirewallPolicy,
+        doubts: bool,
+    ) -> Result<(), KernelError> {
+        self.each(|programs| {
+            let family = programs.family;
+            let (old, new) = (Ruleset::of(old, family), Ruleset::of(new, family));
+            programs.restore(&batch::difference(&old, &new, family, doubts))
+        })
+    }
+
+    fn each(
+        &self,
+        work: impl Fn(&Programs) -> Result<(), KernelError> + Sync,
+    ) -> Result<(), KernelError> {
+        at_home(&self.home, || self.families.iter().try_for_each(&work))
+    }
+
+    fn feel(&self) -> Option<Beat> {
+        self.pulse.as_ref().and_then(Pulse::feel)
     }
 }
 
 impl Firewall for Iptables {
     fn apply(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
-        let families = self.families.iter().map(|programs| programs.family);
-        let wanted: Vec<Ruleset> = families
-            .map(|family| Ruleset::of(policy, family))
-            .collect::<Result<_, _>>()?;
+        ruleset::check(policy)?;
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = applied.take();
-        at_home(&self.home, || match &old {
-            // whatever the reason for a refusal, writing all of it either heals or tells
-            Some(old) => self.update(old, &wanted).or_else(|_| self.replace(&wanted)),
-            None => self.replace(&wanted),
-        })?;
-        *applied = Some(wanted);
+        match applied.take() {
+            None => self.replace(policy)?,
+            Some(old) => {
+                let doubts = old.beat.is_none() || old.beat != self.feel();
+                if !doubts && old.policy == *policy {
+                    *applied = Some(old);
+                    return Ok(());
+                }
+                // whatever the reason for a refusal, writing all of it either heals or tells
+                self.update(&old.policy, policy, doubts)
+                    .or_else(|_| self.replace(policy))?;
+            }
+        }
+        *applied = Some(Applied {
+            policy: policy.clone(),
+            beat: self.feel(),
+        });
         Ok(())
     }
 
@@ -118,16 +159,31 @@ impl Firewall for Iptables {
     fn remove(&self) -> Result<(), KernelError> {
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         *applied = None;
-        at_home(&self.home, || {
-            self.families
-                .iter()
-                .try_for_each(|programs| programs.restore(&batch::nothing(&programs.standing()?)))
+        self.each(|programs| {
+            let standing = programs.standing(&Table::ALL)?;
+            programs.restore(&batch::nothing(&standing))
         })
     }
 
     /// The tables of iptables tell nobody who changed them.
     fn watch(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
         Ok(None)
+    }
+
+    fn supersede(&self) -> Result<(), KernelError> {
+        let kept = self.families.first().map(|programs| programs.kind);
+        at_home(&self.home, || {
+            // a kernel without nf_tables has nothing of ours in it
+            let Ok(nf_tables) = nft::open() else {
+                return Ok(());
+            };
+            Nftables::open()?.remove()?;
+            sweep(&nf_tables, kept)
+        })
+    }
+
+    fn name(&self) -> &'static str {
+        "iptables"
     }
 }
 

@@ -28,11 +28,30 @@ pub enum Variant {
     Legacy,
 }
 
+/// What of the kernel programs keep their rules in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// nf_tables.
+    Nft,
+    /// ip_tables and ip6_tables.
+    Legacy,
+}
+
 /// The programs of one family.
 pub(super) struct Programs {
     pub(super) family: Family,
+    pub(super) kind: Kind,
     listing: IPTables,
     restore: String,
+}
+
+impl From<Kind> for Variant {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Nft => Self::Nft,
+            Kind::Legacy => Self::Legacy,
+        }
+    }
 }
 
 impl Variant {
@@ -63,24 +82,31 @@ impl Programs {
             program: program.to_owned(),
             cause,
         };
-        let known = match Command::new(program).arg("--version").output() {
-            Ok(output) if output.status.success() => iptables::new(family == Family::V6),
-            Ok(output) => return Err(missing(String::from_utf8_lossy(&output.stderr).into())),
+        let version = match Command::new(program).arg("--version").output() {
+            Ok(output) if output.status.success() => output.stdout,
+            Ok(output) => return Err(missing(complaint(&output.stderr))),
             Err(error) => return Err(missing(error.to_string())),
         };
-        let mut listing = known.map_err(|error| missing(error.to_string()))?;
+        let listing = iptables::new(family == Family::V6);
+        let mut listing = listing.map_err(|error| missing(error.to_string()))?;
         listing.cmd = program;
+        // before 1.8 there was one kind, and no word for it
+        let kind = match String::from_utf8_lossy(&version).contains("nf_tables") {
+            true => Kind::Nft,
+            false => Kind::Legacy,
+        };
         Ok(Self {
             family,
+            kind,
             listing,
             restore: format!("{}{}-restore", family.program(), variant.suffix()),
         })
     }
 
-    /// What of rnet's stands.
-    pub(super) fn standing(&self) -> Result<Standing, KernelError> {
+    /// What of rnet's stands in these tables, which are made where they were not.
+    pub(super) fn standing(&self, tables: &[Table]) -> Result<Standing, KernelError> {
         let mut standing = Standing::default();
-        for table in Table::ALL {
+        for &table in tables {
             let refused = |complaint: String| KernelError::Iptables {
                 program: self.listing.cmd.to_owned(),
                 operation: format!("list table {table}"),

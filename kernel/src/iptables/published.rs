@@ -53,8 +53,8 @@ pub(super) fn write(rules: &mut Ruleset, published: &[(&HostPorts, &Publication)
     }
 }
 
-/// The rules of one publication: one, or one for each of those whom it is for.
-fn lead(ports: &HostPorts, to: &Publication) -> impl Iterator<Item = String> {
+/// The rules of one publication: one, or one for each of those whom it is for and one for all others.
+fn lead(ports: &HostPorts, to: &Publication) -> Vec<String> {
     let HostPorts {
         protocol,
         address,
@@ -70,16 +70,14 @@ fn lead(ports: &HostPorts, to: &Publication) -> impl Iterator<Item = String> {
         1 => ports.first().to_string(),
         _ => format!("{}:{}", ports.first(), ports.last()),
     };
-    let rule = move |from: String| {
-        format!(
-            "{from}{at}-p {protocol} -m {protocol} --dport {dport} -j DNAT --to-destination {target}"
-        )
-    };
-    let mut from: Vec<String> = to.from.iter().map(|it| format!("-s {it} ")).collect();
-    if from.is_empty() {
-        from.push(String::new());
+    let asked = format!("{at}-p {protocol} -m {protocol} --dport {dport}");
+    let lead = format!("{asked} -j DNAT --to-destination {target}");
+    if to.from.is_empty() {
+        return vec![lead];
     }
-    from.into_iter().map(rule)
+    let clients = to.from.iter().map(|from| format!("-s {from} {lead}"));
+    // for others the port is not there: no rule further on is asked
+    clients.chain([format!("{asked} -j ACCEPT")]).collect()
 }
 
 /// The container's side: a range in step keeps its ports, a shifted one names the port it counts from.

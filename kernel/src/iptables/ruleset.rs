@@ -117,20 +117,12 @@ impl Table {
 }
 
 impl Ruleset {
-    /// What `policy` means in `family`; an error if iptables cannot say it.
-    pub(super) fn of(policy: &FirewallPolicy, family: Family) -> Result<Self, KernelError> {
-        for network in &policy.networks {
-            let names = bridges(network).chain(&network.trusted);
-            names.into_iter().try_for_each(sayable)?;
-        }
+    /// What `policy`, which was checked, means in `family`.
+    pub(super) fn of(policy: &FirewallPolicy, family: Family) -> Self {
         let published = policy.published.iter();
         let published: Vec<(&HostPorts, &Publication)> = published
-            .map(|(ports, to)| same_family(ports, to).map(|()| (ports, to)))
-            .filter(|it| {
-                it.as_ref()
-                    .map_or(true, |(ports, _)| family.has(ports.address))
-            })
-            .collect::<Result<_, _>>()?;
+            .filter(|(ports, _)| family.has(ports.address))
+            .collect();
         let opened: Vec<&OpenPorts> = policy
             .opened
             .iter()
@@ -143,7 +135,7 @@ impl Ruleset {
         forward::write(&mut rules, policy, &opened, family);
         published::write(&mut rules, &published);
         postrouting::write(&mut rules, policy, family);
-        Ok(rules)
+        rules
     }
 
     /// The rules of a chain, which exists from now on.
@@ -174,14 +166,22 @@ fn guard(policy: &FirewallPolicy) -> Vec<String> {
     uninvolved.into_iter().chain(drops).collect()
 }
 
-fn same_family(ports: &HostPorts, to: &Publication) -> Result<(), KernelError> {
-    if ports.address.is_ipv4() == to.address.is_ipv4() {
-        return Ok(());
+/// That iptables can say all of a policy.
+pub(super) fn check(policy: &FirewallPolicy) -> Result<(), KernelError> {
+    for network in &policy.networks {
+        bridges(network)
+            .chain(&network.trusted)
+            .try_for_each(sayable)?;
     }
-    Err(KernelError::PublishAcrossFamilies {
-        ports: *ports,
-        target: to.address,
-    })
+    let across =
+        |(ports, to): &(&HostPorts, &Publication)| ports.address.is_ipv4() != to.address.is_ipv4();
+    match policy.published.iter().find(across) {
+        None => Ok(()),
+        Some((ports, to)) => Err(KernelError::PublishAcrossFamilies {
+            ports: *ports,
+            target: to.address,
+        }),
+    }
 }
 
 /// That a name stands for itself in a line of `iptables-restore`: there, `+` in the end stands for any rest.

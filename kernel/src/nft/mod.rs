@@ -13,6 +13,7 @@ mod listing;
 mod lonely;
 mod message;
 mod operation;
+mod question;
 mod resolver;
 mod socket;
 mod table;
@@ -22,6 +23,7 @@ mod watch;
 
 pub(crate) use batch::Batch;
 pub(crate) use listing::Listing;
+pub(crate) use question::{chain_stands, generation};
 pub(crate) use resolver::redirect_resolver;
 pub(crate) use socket::{open, stands};
 pub(crate) use table::{Chain, Element, Elements, Family, Hook, Kind, Point, Rule, Set, Table};

@@ -6,8 +6,8 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use bollard_stubs::models::{
-    ContainerStateStatusEnum as Status, PluginsInfo, RegistryServiceConfig, SwarmInfo, SystemInfo,
-    SystemInfoCgroupDriverEnum, SystemInfoCgroupVersionEnum, SystemVersion,
+    ContainerStateStatusEnum as Status, FirewallInfo, PluginsInfo, RegistryServiceConfig,
+    SwarmInfo, SystemInfo, SystemInfoCgroupDriverEnum, SystemInfoCgroupVersionEnum, SystemVersion,
     SystemVersionComponents, SystemVersionPlatform,
 };
 use jiff::Timestamp;
@@ -141,6 +141,10 @@ fn describe(daemon: &Daemon) -> Result<SystemInfo> {
             ..SwarmInfo::default()
         }),
         live_restore_enabled: Some(true),
+        firewall_backend: Some(FirewallInfo {
+            driver: Some(daemon.firewall().to_owned()),
+            info: None,
+        }),
         security_options: Some(vec!["name=cgroupns".to_owned()]),
         warnings: Some(vec![]),
         ..SystemInfo::default()

@@ -120,6 +120,11 @@ impl Daemon {
         &self.settings
     }
 
+    /// What the packet filter's backend is called.
+    pub fn firewall(&self) -> &'static str {
+        self.hands.firewall.name()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // a panic while the lock is held leaves whole changes only: `apply` is the one way to change it
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -118,7 +118,7 @@ impl Daemon {
         self.hold_ports_again(sandbox.id, sandbox.ports.clone());
     }
 
-    /// Removes marked kernel objects that nobody recorded.
+    /// Removes marked kernel objects that nobody recorded, and the rules of another backend.
     fn sweep(&self) -> Result<usize> {
         let recorded: BTreeSet<Owned> = self.read(|state| {
             let networks = state.networks().flat_map(|it| &it.resources);
@@ -135,7 +135,11 @@ impl Daemon {
             .into_iter()
             .filter(|it| !recorded.contains(it))
             .collect();
-        for error in self.hands.kernel.sweep(&orphans) {
+        let errors = self.hands.kernel.sweep(&orphans);
+        for error in errors
+            .into_iter()
+            .chain(self.hands.firewall.supersede().err())
+        {
             tracing::warn!("not swept: {}", chain(&error));
         }
         Ok(orphans.len())

@@ -135,6 +135,14 @@ impl Firewall for Machine {
     fn watch(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
         self.kernel.watch()
     }
+
+    fn supersede(&self) -> Result<(), KernelError> {
+        self.kernel.supersede()
+    }
+
+    fn name(&self) -> &'static str {
+        self.kernel.name()
+    }
 }
 
 impl Host for Machine {
