@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::container::{attach, exec, lifecycle, limits, logs, port, ps, run, start, stats, top};
 use crate::error::Result;
 use crate::host::{self, Host};
-use crate::{image, inspect, network, system};
+use crate::{image, inspect, network, system, volume};
 
 /// Containers and the networks between them
 #[derive(Parser)]
@@ -27,6 +27,9 @@ enum Command {
     /// Manage images
     #[command(subcommand)]
     Image(image::Command),
+    /// Manage volumes
+    #[command(subcommand)]
+    Volume(volume::Command),
     Run(Box<run::Run>),
     Create(Box<run::Create>),
     Start(start::Start),
@@ -46,7 +49,7 @@ enum Command {
     Stats(stats::Stats),
     Top(top::Top),
     Port(port::Port),
-    /// Show all about containers, networks or images, as JSON
+    /// Show all about containers, networks, images or volumes, as JSON
     Inspect(inspect::InspectAny),
     #[command(hide = true)]
     Images(image::List),
@@ -64,6 +67,7 @@ impl Line {
         match self.command {
             Command::Network(command) => command.run(api).await,
             Command::Image(command) => command.run(api).await,
+            Command::Volume(command) => command.run(api).await,
             Command::Run(command) => command.run(api).await,
             Command::Create(command) => command.run(api).await,
             Command::Start(command) => command.run(api).await,

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::show::output;
 use crate::show::template::Format;
 
-/// Show all about containers, networks or images, as JSON
+/// Show all about containers, networks, images or volumes, as JSON
 #[derive(Args)]
 pub(crate) struct Inspect {
     /// Show a Go template, for instance {{.State.Pid}}, or `json`
@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Network,
     /// An image
     Image,
+    /// A volume
+    Volume,
 }
 
 /// `inspect`, of whatever has the name.
@@ -80,6 +82,7 @@ async fn document(api: &Api, name: &str, kind: Option<Kind>) -> Result<Value> {
         Kind::Container => format!("/containers/{segment}/json"),
         Kind::Network => format!("/networks/{segment}"),
         Kind::Image => format!("/images/{segment}/json"),
+        Kind::Volume => format!("/volumes/{segment}"),
     };
     if let Some(kind) = kind {
         return api.document(&path(kind)).await;
@@ -91,7 +94,7 @@ async fn document(api: &Api, name: &str, kind: Option<Kind>) -> Result<Value> {
         }
     }
     Err(Error::NoSuch {
-        kind: "container, network or image",
+        kind: "container, network, image or volume",
         name: name.to_owned(),
     })
 }

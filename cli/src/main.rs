@@ -12,6 +12,7 @@ mod parse;
 mod show;
 mod stream;
 mod system;
+mod volume;
 mod wire;
 
 use std::process::ExitCode;

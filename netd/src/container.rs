@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use rnet_model::{ContainerId, EndpointSettings, NetworkId, SandboxId};
 use serde::{Deserialize, Serialize};
 
+use crate::volume::VolumeMount;
+
 /// One container.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Container {
@@ -26,6 +28,9 @@ pub struct Container {
     pub network_mode: NetworkMode,
     /// The networks it is attached to whenever it runs.
     pub networks: BTreeMap<NetworkId, EndpointSettings>,
+    /// The volumes it sees.
+    #[serde(default)]
+    pub volumes: Vec<VolumeMount>,
     /// How far it is.
     pub run: Run,
 }

@@ -46,6 +46,9 @@ pub enum Error {
     /// No container has that name or id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
+    /// No volume has that name.
+    #[error("get {0}: no such volume")]
+    NoSuchVolume(String),
     /// No program run beside a container's own has that id.
     #[error("No such exec instance: {0}")]
     NoSuchExec(String),
@@ -148,9 +151,10 @@ impl Error {
             } => Class::Forbidden,
             Self::Invalid(_) | Self::Ambiguous { .. } | Self::Driver { .. } => Class::Invalid,
             Self::Forbidden(_) => Class::Forbidden,
-            Self::NotFound { .. } | Self::NoSuchContainer(_) | Self::NoSuchExec(_) => {
-                Class::NotFound
-            }
+            Self::NotFound { .. }
+            | Self::NoSuchContainer(_)
+            | Self::NoSuchVolume(_)
+            | Self::NoSuchExec(_) => Class::NotFound,
             Self::Conflict(_) => Class::Conflict,
             Self::Unsupported(_) => Class::Unsupported,
             Self::Runtime(error) => runtime_class(error),

@@ -10,3 +10,4 @@ mod fd;
 pub mod project;
 pub mod state;
 pub mod store;
+pub mod volume;

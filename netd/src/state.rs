@@ -15,6 +15,7 @@ use rnet_model::{
 pub use addresses::{Addresses, LeaseMark};
 
 use crate::container::Container;
+use crate::volume::Volume;
 
 /// One step from a state to the next.
 #[derive(Clone, Debug)]
@@ -37,6 +38,10 @@ pub enum Change {
     PutContainer(Box<Container>),
     /// A container is gone.
     DropContainer(ContainerId),
+    /// A volume is new, or different.
+    PutVolume(Volume),
+    /// A volume is gone.
+    DropVolume(String),
 }
 
 /// All records, by identity.
@@ -46,6 +51,8 @@ pub struct State {
     sandboxes: BTreeMap<SandboxId, Sandbox>,
     endpoints: BTreeMap<EndpointId, Endpoint>,
     containers: BTreeMap<ContainerId, Container>,
+    /// By name.
+    volumes: BTreeMap<String, Volume>,
     /// What endpoints hold of their networks: follows `endpoints`.
     occupied: BTreeMap<NetworkId, Occupied>,
     /// The subnets of all networks: follows `networks`.
@@ -84,6 +91,12 @@ impl State {
             }
             Change::PutContainer(container) => self.put_container(*container),
             Change::DropContainer(id) => self.drop_container(id),
+            Change::PutVolume(volume) => {
+                self.volumes.insert(volume.name.clone(), volume);
+            }
+            Change::DropVolume(name) => {
+                self.volumes.remove(&name);
+            }
         }
     }
 
@@ -158,6 +171,16 @@ impl State {
     /// The container of that id.
     pub fn container(&self, id: ContainerId) -> Option<&Container> {
         self.containers.get(&id)
+    }
+
+    /// All volumes, by name.
+    pub fn volumes(&self) -> impl Iterator<Item = &Volume> {
+        self.volumes.values()
+    }
+
+    /// The volume of that name.
+    pub fn volume(&self, name: &str) -> Option<&Volume> {
+        self.volumes.get(name)
     }
 
     /// The sandbox a container lives in, while it runs.

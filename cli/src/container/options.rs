@@ -154,7 +154,10 @@ pub(crate) struct Resources {
     /// Mount a file system in memory
     #[arg(long, value_name = "PATH[:OPTIONS]")]
     pub(crate) tmpfs: Vec<Tmpfs>,
-    /// Show a path of the host in the container
-    #[arg(short, long, value_name = "SOURCE:TARGET[:OPTIONS]")]
+    /// Show a volume or a path of the host in the container
+    #[arg(short, long, value_name = "[SOURCE:]TARGET[:OPTIONS]")]
     pub(crate) volume: Vec<Bind>,
+    /// Show the volumes of another container in this one
+    #[arg(long, value_name = "CONTAINER[:ro]")]
+    pub(crate) volumes_from: Vec<String>,
 }

@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::parse::attachment::Attachment;
 use crate::parse::host_entry::HostEntry;
 use crate::parse::ports::{Expose, Publish};
-use crate::parse::volume::Bind;
 use crate::parse::{env, pair, ports, volume};
 
 /// The network of a container that names none.
@@ -38,6 +37,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         .chain(network.expose.iter().flat_map(Expose::names))
         .collect();
     let attachments = attachments(&network)?;
+    let (bare, binds): (Vec<_>, Vec<_>) = resources.volume.iter().partition(|it| it.is_bare());
     let mut host_config = HostConfig {
         auto_remove: Some(remove),
         network_mode: attachments.first().map(|first| first.network.clone()),
@@ -59,14 +59,8 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         ),
         readonly_rootfs: Some(resources.read_only),
         tmpfs: Some(volume::tmpfs(&resources.tmpfs)).filter(|mounts| !mounts.is_empty()),
-        binds: some(
-            resources
-                .volume
-                .iter()
-                .map(Bind::as_str)
-                .map(Into::into)
-                .collect(),
-        ),
+        binds: some(binds.iter().map(|it| it.as_str().to_owned()).collect()),
+        volumes_from: some(resources.volumes_from),
         cap_add: some(process.cap_add),
         cap_drop: some(process.cap_drop),
         ..Default::default()
@@ -90,6 +84,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         attach_stdout: Some(attached),
         attach_stderr: Some(attached),
         exposed_ports: some(exposed),
+        volumes: some(bare.iter().map(|it| it.as_str().to_owned()).collect()),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(endpoints(attachments)),
         }),

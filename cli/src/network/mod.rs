@@ -92,7 +92,7 @@ impl Prune {
 }
 
 /// Asks on the terminal; anything but a yes is a no.
-fn confirmed(question: &str) -> Result<bool> {
+pub(crate) fn confirmed(question: &str) -> Result<bool> {
     write!(stderr(), "{question} [y/N] ").map_err(Error::Output)?;
     let mut answer = String::new();
     stdin()

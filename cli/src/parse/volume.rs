@@ -1,4 +1,4 @@
-//! Bind mounts (`-v SOURCE:TARGET[:OPTIONS]`) and temporary file systems (`--tmpfs`).
+//! Volumes and bind mounts (`-v [SOURCE:]TARGET[:OPTIONS]`) and temporary file systems (`--tmpfs`).
 
 use std::collections::HashMap;
 use std::path::{Path, absolute};
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::Refused;
 
-/// A directory or file of the host, seen in the container.
+/// A directory or file of the host, or a volume, seen in the container; a target alone is a volume of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bind(String);
 
@@ -15,6 +15,11 @@ impl Bind {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is a target alone, which the API wants elsewhere.
+    pub(crate) fn is_bare(&self) -> bool {
+        !self.0.contains(':')
+    }
 }
 
 impl FromStr for Bind {
@@ -22,17 +27,19 @@ impl FromStr for Bind {
 
     fn from_str(text: &str) -> Result<Self, Refused> {
         let Some((source, rest)) = text.split_once(':') else {
-            return Err(Refused::new(
-                "write SOURCE:TARGET[:OPTIONS], SOURCE being a path of the host",
-            ));
+            absolute_target(text)?;
+            return Ok(Self(text.to_owned()));
         };
-        if !source.starts_with(['/', '.']) {
-            return Err(Refused::new(format!(
-                "{source:?} is no path: named volumes are not supported, give /path or ./path"
-            )));
-        }
         let target = rest.split_once(':').map_or(rest, |(target, _)| target);
         absolute_target(target)?;
+        if source.is_empty() {
+            return Err(Refused::new(
+                "write [SOURCE:]TARGET[:OPTIONS], SOURCE being a path or a volume",
+            ));
+        }
+        if !source.starts_with(['/', '.']) {
+            return Ok(Self(text.to_owned()));
+        }
         let source = absolute(source)
             .map_err(|error| Refused::new(format!("cannot make {source:?} absolute: {error}")))?;
         Ok(Self(format!("{}:{rest}", source.display())))
@@ -85,6 +92,8 @@ mod tests {
     fn a_source_becomes_absolute() {
         let bind = |text: &str| text.parse::<Bind>().map(|bind| bind.0);
         assert_eq!(bind("/srv:/data:ro").as_deref(), Ok("/srv:/data:ro"));
+        assert_eq!(bind("data:/data").as_deref(), Ok("data:/data"), "a volume");
+        assert_eq!(bind("/data").as_deref(), Ok("/data"), "one of its own");
         let here = std::env::current_dir().unwrap();
         assert_eq!(
             bind("./www:/www"),
@@ -94,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_is_no_bind_mount_is_refused() {
-        for wrong in ["/data", "pgdata:/var/lib", "/srv:data", ":/data", "/srv:"] {
+        for wrong in ["data", "pgdata:var/lib", "/srv:data", ":/data", "/srv:"] {
             assert!(wrong.parse::<Bind>().is_err(), "{wrong}");
         }
     }

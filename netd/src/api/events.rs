@@ -20,6 +20,7 @@ const FILTERS: &[&str] = &[
     "event",
     "container",
     "network",
+    "volume",
     "label",
     "image",
     "scope",
@@ -94,6 +95,7 @@ fn matches(filters: &Filters, event: &Event) -> bool {
         && filters.labels("label", attribute)
         && object("container")
         && object("network")
+        && object("volume")
 }
 
 fn message(event: Event) -> Message {

@@ -20,6 +20,7 @@ mod stream;
 mod system;
 mod time;
 mod version;
+mod volume;
 
 pub use serve::serve;
 
@@ -80,6 +81,7 @@ fn routes(api: Api) -> Router {
         .merge(network::routes())
         .merge(container::routes())
         .merge(image::routes())
+        .merge(volume::routes())
         .fallback(page_not_found)
         .method_not_allowed_fallback(page_not_found)
         .with_state(api);

@@ -18,6 +18,7 @@ mod resume;
 mod streams;
 mod subnets;
 mod undo;
+mod volume;
 mod watch;
 
 pub use attach::EndpointRequest;
@@ -29,6 +30,11 @@ pub use network::NetworkRequest;
 pub use ports::container_port;
 pub use reconcile::Report;
 pub use streams::Attachment;
+
+/// Whether a container, running or not, uses a volume.
+pub fn is_volume_used(state: &State, name: &str) -> bool {
+    volume::users(state, name).next().is_some()
+}
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,6 +84,8 @@ pub struct Daemon {
     state: Mutex<State>,
     /// Serialises the making and removing of networks.
     networks: Mutex<()>,
+    /// Serialises the making and removing of volumes.
+    volumes: Mutex<()>,
     /// Serialises policies on their way to the firewall: a later one is never overtaken by an earlier one.
     protecting: Mutex<()>,
     /// One lock a container, for what changes its life.

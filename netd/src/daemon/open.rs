@@ -28,7 +28,11 @@ impl Daemon {
         let state = store.load()?;
         let images = ImageStore::open(&settings.state_dir.join("images"))?;
         let running = settings.run_dir.join("containers");
-        for path in [settings.state_dir.join("containers"), running.clone()] {
+        for path in [
+            settings.state_dir.join("containers"),
+            settings.state_dir.join("volumes"),
+            running.clone(),
+        ] {
             fs::create_dir_all(&path).map_err(|source| Error::File { path, source })?;
         }
         let runtime = Runtime::new(running, shim, settings.cgroup_parent.clone());
@@ -40,6 +44,7 @@ impl Daemon {
             store,
             state: Mutex::new(state),
             networks: Mutex::default(),
+            volumes: Mutex::default(),
             protecting: Mutex::default(),
             lives: hold::Holds::default(),
             ports: ports::Ports::default(),

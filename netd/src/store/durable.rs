@@ -1,6 +1,6 @@
 //! The store on disk: two files, each as long-lived as what it describes.
 //!
-//! Networks and containers are in the state directory and survive a reboot. Sandboxes and endpoints describe the
+//! Networks, containers and volumes are in the state directory and survive a reboot. Sandboxes and endpoints describe the
 //! running kernel: they are in the run directory, on a tmpfs, and vanish with it; there, making a commit last costs
 //! no disk flush. A commit that touches both files writes the run directory's first, so that what the kernel may
 //! hold is always on record.
@@ -24,6 +24,8 @@ const FORMAT: u64 = 1;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const NETWORKS: Records = TableDefinition::new("networks");
 const CONTAINERS: Records = TableDefinition::new("containers");
+/// Younger than the format: a store made before it has none.
+const VOLUMES: Records = TableDefinition::new("volumes");
 const SANDBOXES: Records = TableDefinition::new("sandboxes");
 const ENDPOINTS: Records = TableDefinition::new("endpoints");
 /// Younger than the format: a store made before it has none.
@@ -44,7 +46,7 @@ impl Durable {
     /// Opens the store of these two directories, made where they are missing.
     pub fn open(state_dir: &Path, run_dir: &Path) -> Result<Self, StoreError> {
         Ok(Self {
-            state: File::open(state_dir, &[NETWORKS, CONTAINERS])?,
+            state: File::open(state_dir, &[NETWORKS, CONTAINERS, VOLUMES])?,
             run: File::open(run_dir, &[SANDBOXES, ENDPOINTS, MARKS])?,
         })
     }
@@ -58,6 +60,8 @@ impl Store for Durable {
             .each(NETWORKS, |network| put(Change::PutNetwork(network)))?;
         self.state
             .each(CONTAINERS, |container| put(Change::PutContainer(container)))?;
+        self.state
+            .each(VOLUMES, |volume| put(Change::PutVolume(volume)))?;
         self.run
             .each(SANDBOXES, |sandbox| put(Change::PutSandbox(sandbox)))?;
         self.run
@@ -77,6 +81,8 @@ impl Store for Durable {
                 }
                 Change::PutContainer(it) => lasting.push(Edit::put(CONTAINERS, it.id, it)),
                 Change::DropContainer(id) => lasting.push(Edit::drop(CONTAINERS, id)),
+                Change::PutVolume(it) => lasting.push(Edit::put(VOLUMES, &it.name, it)),
+                Change::DropVolume(name) => lasting.push(Edit::drop(VOLUMES, name)),
                 Change::PutSandbox(it) => running.push(Edit::put(SANDBOXES, it.id, it)),
                 Change::DropSandbox(id) => running.push(Edit::drop(SANDBOXES, id)),
                 Change::PutEndpoint(it) => running.push(Edit::put(ENDPOINTS, it.id, it)),

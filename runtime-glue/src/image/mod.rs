@@ -11,6 +11,7 @@
 mod attributes;
 mod catalog;
 mod compression;
+mod copy;
 mod digest;
 mod error;
 mod layer;

@@ -11,6 +11,7 @@ mod names_kept;
 mod ports;
 mod start;
 mod toggles;
+mod volumes;
 
 use anyhow::{Context, Result};
 use rnet_tests::{Lab, demo, eventually};

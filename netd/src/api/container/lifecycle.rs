@@ -93,8 +93,8 @@ pub(super) async fn remove(
             "links between containers are not supported by rnet",
         ));
     }
-    let force = params.flag("force");
-    api.run(move |daemon| daemon.remove_container(&id, force))
+    let (force, volumes) = (params.flag("force"), params.flag("v"));
+    api.run(move |daemon| daemon.remove_container(&id, force, volumes))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

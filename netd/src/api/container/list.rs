@@ -81,7 +81,10 @@ pub(super) async fn list(
             .collect();
         found.sort_by_key(|container| Reverse(container.created));
         found.truncate(limit.unwrap_or(usize::MAX));
-        found.into_iter().map(|it| summary(state, it)).collect()
+        found
+            .into_iter()
+            .map(|it| summary(&api.daemon, state, it))
+            .collect()
     });
     Ok(Json(found))
 }

@@ -32,7 +32,7 @@ pub(super) async fn prune(
         let stopped: Vec<ContainerId> =
             daemon.read(|state| state.containers().filter(matches).map(|it| it.id).collect());
         let removed = stopped.into_iter().map(|id| id.to_string()).filter(|id| {
-            let removed = daemon.remove_container(id, false);
+            let removed = daemon.remove_container(id, false, false);
             removed
                 .inspect_err(|error| tracing::warn!(id, "not pruned: {}", error.chain()))
                 .is_ok()

@@ -129,7 +129,7 @@ fn body(daemon: &Daemon, container: Container) -> ContainerInspectResponse {
         app_armor_profile: Some(String::new()),
         exec_ids: (!execs.is_empty()).then_some(execs),
         graph_driver: Some(graph_driver(daemon, &container)),
-        mounts: Some(mounts(&container)),
+        mounts: Some(mounts(daemon, &container)),
         config: Some(container.config),
         host_config: Some(container.host_config),
         ..ContainerInspectResponse::default()
@@ -188,23 +188,36 @@ fn graph_driver(daemon: &Daemon, container: &Container) -> DriverData {
 }
 
 /// The mounts a client asked for.
-pub(in crate::api) fn mounts(container: &Container) -> Vec<MountPoint> {
+pub(in crate::api) fn mounts(daemon: &Daemon, container: &Container) -> Vec<MountPoint> {
     let host = &container.host_config;
-    let binds = host.binds.iter().flatten().filter_map(|bind| {
-        let mut parts = bind.split(':');
-        let (source, target) = (parts.next()?, parts.next()?);
-        let mode = parts.next().unwrap_or_default();
-        Some(MountPoint {
-            typ: Some("bind".to_owned()),
-            source: Some(source.to_owned()),
-            destination: Some(target.to_owned()),
-            mode: Some(mode.to_owned()),
-            rw: Some(!mode.split(',').any(|option| option == "ro")),
-            propagation: Some("rprivate".to_owned()),
-            ..MountPoint::default()
-        })
+    let binds = host.binds.iter().flatten();
+    let binds = binds
+        .filter(|bind| bind.starts_with('/'))
+        .filter_map(|bind| {
+            let mut parts = bind.split(':');
+            let (source, target) = (parts.next()?, parts.next()?);
+            let mode = parts.next().unwrap_or_default();
+            Some(MountPoint {
+                typ: Some("bind".to_owned()),
+                source: Some(source.to_owned()),
+                destination: Some(target.to_owned()),
+                mode: Some(mode.to_owned()),
+                rw: Some(!mode.split(',').any(|option| option == "ro")),
+                propagation: Some("rprivate".to_owned()),
+                ..MountPoint::default()
+            })
+        });
+    let volumes = container.volumes.iter().map(|mount| MountPoint {
+        typ: Some("volume".to_owned()),
+        name: Some(mount.volume.clone()),
+        source: Some(daemon.volume_dir(&mount.volume).display().to_string()),
+        destination: Some(mount.target.clone()),
+        driver: Some("local".to_owned()),
+        mode: Some(if mount.readonly { "ro" } else { "z" }.to_owned()),
+        rw: Some(!mount.readonly),
+        propagation: Some(String::new()),
     });
-    binds.collect()
+    binds.chain(volumes).collect()
 }
 
 fn on_bridge(settings: EndpointSettings) -> OnBridge {

@@ -9,10 +9,15 @@ use jiff::Timestamp;
 use super::{container::mounts, endpoint, ports};
 use crate::api::time::human;
 use crate::container::{Container, Run};
+use crate::daemon::Daemon;
 use crate::state::State;
 
 /// Shows one container in a line.
-pub(in crate::api) fn summary(state: &State, container: &Container) -> ContainerSummary {
+pub(in crate::api) fn summary(
+    daemon: &Daemon,
+    state: &State,
+    container: &Container,
+) -> ContainerSummary {
     let config = &container.config;
     let published = state
         .sandbox_of(container.id)
@@ -29,6 +34,7 @@ pub(in crate::api) fn summary(state: &State, container: &Container) -> Container
         labels: Some(config.labels.clone().unwrap_or_default()),
         state: Some(match container.run.status() {
             Status::RUNNING => ContainerSummaryStateEnum::RUNNING,
+            Status::PAUSED => ContainerSummaryStateEnum::PAUSED,
             Status::EXITED => ContainerSummaryStateEnum::EXITED,
             _ => ContainerSummaryStateEnum::CREATED,
         }),
@@ -40,7 +46,7 @@ pub(in crate::api) fn summary(state: &State, container: &Container) -> Container
         network_settings: Some(ContainerSummaryNetworkSettings {
             networks: Some(endpoint::networks(state, container)),
         }),
-        mounts: Some(mounts(container)),
+        mounts: Some(mounts(daemon, container)),
         ..ContainerSummary::default()
     }
 }

@@ -6,6 +6,7 @@ mod limits;
 mod name;
 mod networks;
 mod unsupported;
+mod volumes;
 
 pub(super) use endpoint::Mistakes;
 pub use endpoint::endpoint_settings;
@@ -49,6 +50,7 @@ impl Daemon {
         let id = ContainerId::from_bytes(random_bytes());
         let mut config = config::merge(asked, &image.config);
         config::complete(&mut config, id, networks::is_host(&host))?;
+        let volumes = self.read(|state| volumes::requests(state, &config, &mut host))?;
         config::settle_mounts(&mut host)?;
         publish_all(
             &mut host,
@@ -56,6 +58,7 @@ impl Daemon {
         );
         check_host(&host)?;
         config::complete_host(&mut host);
+        let volumes = self.settle_volumes(volumes, &image)?;
         let mut state = self.state();
         let (network_mode, networks) = networks::resolve(&state, &mut host, endpoints)?;
         let container = Container {
@@ -67,6 +70,7 @@ impl Daemon {
             host_config: host,
             network_mode,
             networks,
+            volumes,
             run: Run::Created,
         };
         self.commit(
@@ -89,6 +93,12 @@ fn publish_all(host: &mut HostConfig, exposed: &[String]) {
     }
 }
 
+/// The binds of paths of the host: the others are volumes.
+pub(super) fn paths(host: &HostConfig) -> impl Iterator<Item = &String> {
+    let binds = host.binds.iter().flatten();
+    binds.filter(|bind| bind.starts_with('/') && bind.contains(':'))
+}
+
 /// Parses all that is parsed again at every start, so that a mistake is found now.
 fn check_host(host: &HostConfig) -> Result<()> {
     limits::check(host)?;
@@ -96,7 +106,7 @@ fn check_host(host: &HostConfig) -> Result<()> {
     if let Some(bindings) = &host.port_bindings {
         PortRequest::parse(bindings)?;
     }
-    for bind in host.binds.iter().flatten() {
+    for bind in paths(host) {
         spec::parse_bind(bind)?;
     }
     for (target, options) in host.tmpfs.iter().flatten() {

@@ -6,13 +6,19 @@ use std::sync::Arc;
 use rnet_model::ContainerId;
 
 use super::create::check_name;
+use crate::container::Container;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 use crate::state::Change;
 
 impl Daemon {
-    /// Removes a container; with `force` one that runs, too.
-    pub fn remove_container(self: &Arc<Self>, reference: &str, force: bool) -> Result<()> {
+    /// Removes a container; with `force` one that runs, too, and with `volumes` those made for it alone.
+    pub fn remove_container(
+        self: &Arc<Self>,
+        reference: &str,
+        force: bool,
+        volumes: bool,
+    ) -> Result<()> {
         let container = self.find_container(reference)?;
         let id = container.id;
         if container.run.is_running() {
@@ -61,14 +67,28 @@ impl Daemon {
         if removed {
             self.tell_of_container("destroy", &container, []);
         }
+        if volumes {
+            self.remove_own_volumes(&container);
+        }
         Ok(())
+    }
+
+    /// Removes the volumes that were made for a container alone.
+    fn remove_own_volumes(&self, container: &Container) {
+        let is_own = |name: &str| self.find_volume(name).is_ok_and(|it| it.anonymous);
+        for mount in container.volumes.iter().filter(|it| is_own(&it.volume)) {
+            // another container may have come to use it
+            if let Err(error) = self.remove_volume(&mount.volume, true) {
+                tracing::info!(volume = mount.volume, "kept: {}", error.chain());
+            }
+        }
     }
 
     /// Removes a container that ended and was asked to go when it does (`--rm`).
     pub(super) fn auto_remove(self: &Arc<Self>, id: ContainerId) -> Result<()> {
         match self.find_container(&id.to_string()) {
             Ok(container) if container.host_config.auto_remove.unwrap_or(false) => {
-                self.remove_container(&id.to_string(), false)
+                self.remove_container(&id.to_string(), false, true)
             }
             // not asked to, or someone was faster
             _ => Ok(()),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rnet_runtime_glue::spec::{Mount, MountSource, Network, Process, Rootfs, Spec};
 use rnet_runtime_glue::{Capabilities, defaults};
 
+use super::create::paths;
 use super::limits::limits;
 use super::stop::parse_signal;
 use crate::container::{Container, NetworkMode};
@@ -101,9 +102,15 @@ impl Daemon {
         for (target, options) in container.host_config.tmpfs.iter().flatten() {
             mounts.push(tmpfs(target, options)?);
         }
-        for bind in container.host_config.binds.iter().flatten() {
+        for bind in paths(&container.host_config) {
             mounts.push(parse_bind(bind)?);
         }
+        let volumes = container.volumes.iter().map(|mount| Mount {
+            target: mount.target.clone(),
+            source: MountSource::Bind(self.volume_dir(&mount.volume)),
+            readonly: mount.readonly,
+        });
+        mounts.extend(volumes);
         Ok(mounts)
     }
 }
@@ -228,11 +235,6 @@ pub(super) fn parse_bind(text: &str) -> Result<Mount> {
     let (Some(source), Some(target)) = (parts.next(), parts.next()) else {
         return Err(invalid("/HOST/PATH:/CONTAINER/PATH[:ro] is expected"));
     };
-    if !source.starts_with('/') {
-        return Err(Error::Unsupported(format!(
-            "volume {source} is named, and named volumes are not supported yet: use an absolute path"
-        )));
-    }
     if !target.starts_with('/') || target == "/" {
         return Err(invalid(
             "the container's path must be absolute, and not the root",
@@ -242,7 +244,7 @@ pub(super) fn parse_bind(text: &str) -> Result<Mount> {
     for option in parts.flat_map(|options| options.split(',')) {
         match option {
             "ro" => readonly = true,
-            "rw" | "" | "rprivate" | "private" => {}
+            "rw" | "" | "rprivate" | "private" | "z" | "Z" => {}
             _ => return Err(invalid("ro or rw is expected as the mode")),
         }
     }

@@ -201,7 +201,7 @@ pub(super) fn settle_mounts(host: &mut HostConfig) -> Result<()> {
             kind => {
                 let kind = kind.map_or_else(String::new, |kind| kind.to_string());
                 return Err(Error::Unsupported(format!(
-                    "mount type {kind:?} for {target} is not supported yet: use bind or tmpfs"
+                    "mount type {kind:?} for {target} is not supported yet: use bind, volume or tmpfs"
                 )));
             }
         }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// Refuses the first setting that would have to be ignored.
 pub(super) fn refuse(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
-    refuse_first(asked_of_config(config, host))?;
+    refuse_first(asked_of_config(config))?;
     refuse_host_settings(host)
 }
 
@@ -28,7 +28,7 @@ fn refuse_first(settings: impl IntoIterator<Item = (&'static str, bool)>) -> Res
     }
 }
 
-fn asked_of_config(config: &ContainerConfig, host: &HostConfig) -> [(&'static str, bool); 5] {
+fn asked_of_config(config: &ContainerConfig) -> [(&'static str, bool); 4] {
     let check = config
         .healthcheck
         .as_ref()
@@ -38,14 +38,6 @@ fn asked_of_config(config: &ContainerConfig, host: &HostConfig) -> [(&'static st
     [
         ("Domainname", text(&config.domainname)),
         ("Healthcheck", checked),
-        (
-            "Volumes",
-            config
-                .volumes
-                .iter()
-                .flatten()
-                .any(|path| !is_mounted(host, path)),
-        ),
         ("NetworkDisabled", on(config.network_disabled)),
         ("OnBuild", list(&config.on_build)),
     ]
@@ -71,6 +63,7 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         blkio_device_read_iops: _,
         blkio_device_write_iops: _,
         binds: _,
+        volumes_from: _,
         mounts: _,
         tmpfs: _,
         readonly_rootfs: _,
@@ -108,7 +101,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         log_config,
         restart_policy,
         volume_driver,
-        volumes_from,
         cgroupns_mode,
         ipc_mode,
         cgroup,
@@ -183,7 +175,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
             log_config.as_ref().is_some_and(asks_of_log),
         ),
         ("HostConfig.VolumeDriver", text(volume_driver)),
-        ("HostConfig.VolumesFrom", list(volumes_from)),
         (
             "HostConfig.StorageOpt",
             storage_opt.as_ref().is_some_and(|it| !it.is_empty()),
@@ -216,7 +207,7 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
 }
 
 /// Whether something is mounted there: then a volume of no name is not asked for, though clients list its path.
-fn is_mounted(host: &HostConfig, path: &str) -> bool {
+pub(super) fn is_mounted(host: &HostConfig, path: &str) -> bool {
     let binds = host
         .binds
         .iter()

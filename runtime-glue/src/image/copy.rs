@@ -1,0 +1,81 @@
+//! Copying a directory out of an image, as its layers show it together.
+
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::{io, thread};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount,
+    fsopen,
+};
+
+use super::{Image, ImageError, ImageStore, layer};
+
+impl ImageStore {
+    /// Copies what an image has in the directory `path` into the empty directory `into`; an image that has no such
+    /// directory leaves it empty.
+    pub fn copy_out(&self, image: &Image, path: &Path, into: &Path) -> Result<(), ImageError> {
+        let failed = |source| ImageError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let Some(directory) = self.directory(image, path).map_err(failed)? else {
+            return Ok(());
+        };
+        let (reader, writer) = io::pipe().map_err(failed)?;
+        let packing = thread::spawn(move || {
+            let mut archive = tar::Builder::new(writer);
+            archive.follow_symlinks(false);
+            archive.append_dir_all(".", format!("/proc/self/fd/{}/", directory.as_raw_fd()))?;
+            archive.finish()
+        });
+        let unpacked = layer::unpack(reader, into);
+        let packed = packing
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("it could not be read to its end")));
+        // whoever could not read is why the other had nothing to write
+        packed.map_err(failed)?;
+        unpacked.map(drop)
+    }
+
+    /// The directory of an image, found by the kernel within it, whatever links lead there.
+    fn directory(&self, image: &Image, path: &Path) -> io::Result<Option<OwnedFd>> {
+        let layers = self.layers(image);
+        let root = match &layers[..] {
+            [only] => fs::File::open(only)?.into(),
+            layers => stacked(layers)?,
+        };
+        let inside = path.strip_prefix("/").unwrap_or(path);
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        match openat2(&root, inside, flags, Mode::empty(), resolve) {
+            Ok(directory) => Ok(Some(directory)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The layers, the lowest first, as one file system that is mounted nowhere and goes with its descriptor.
+fn stacked(layers: &[PathBuf]) -> io::Result<OwnedFd> {
+    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    let opened: Vec<OwnedFd> = layers
+        .iter()
+        .rev()
+        .map(|layer| {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            rustix::fs::openat(CWD, layer, flags, Mode::empty())
+        })
+        .collect::<Result<_, _>>()?;
+    let below: Vec<String> = opened
+        .iter()
+        .map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()))
+        .collect();
+    fsconfig_set_string(&context, "lowerdir", below.join(":"))?;
+    fsconfig_create(&context)?;
+    let flags = MountAttrFlags::MOUNT_ATTR_RDONLY;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, flags)?)
+}
