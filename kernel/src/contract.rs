@@ -1,11 +1,11 @@
 //! What the daemon may ask of the machine it runs on.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Object, Place, Protocol, Resource,
-    SandboxId,
+    SandboxId, Veth,
 };
 
 use crate::KernelError;
@@ -90,6 +90,11 @@ pub trait Host: Send + Sync {
     /// Opens the sockets of a sandbox's resolver on 127.0.0.11, on ports the kernel chooses, and leads
     /// 127.0.0.11:53 of that sandbox to them; an earlier lead is replaced.
     fn resolver_sockets(&self, sandbox: SandboxId) -> Result<ResolverSockets, KernelError>;
+
+    /// Tells the neighbours of a sandbox's link once which hardware address these addresses have.
+    ///
+    /// Its port of the bridge forwards from then on, where the bridge leaves that to others.
+    fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError>;
 
     /// An unconnected socket in `place`, of the family of `peer`.
     fn socket(

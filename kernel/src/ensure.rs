@@ -133,11 +133,16 @@ impl<'a, 'b> Builder<'a, 'b> {
         let bridge = batch::index(&host, resource, &veth.bridge)?;
         let make = request::make_veth(veth, bridge, sandbox.namespace.as_fd());
         host.request(make).map_err(failed)?;
-        if veth.isolated {
-            let port = batch::index(&host, resource, &veth.name)?;
-            host.request(request::isolate(port, true)).map_err(failed)?;
+        let port = batch::index(&host, resource, &veth.name)?;
+        let mut settings = vec![request::without_own_address(port)];
+        settings.extend(veth.isolated.then(|| request::isolate(port, true)));
+        let refused = host.send(settings).map_err(failed)?;
+        // a kernel without IPv6 has no addresses to do without
+        let mut refusals = refused.into_iter().map(|it| it.refusal);
+        match refusals.find(|it| it.errno() != libc::EAFNOSUPPORT) {
+            Some(refusal) => Err(failed(refusal)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn adopt_veth(&mut self, resource: &Resource, veth: &Veth) -> Result<Holder, KernelError> {

@@ -282,6 +282,18 @@ pub enum KernelError {
         source: io::Error,
     },
 
+    /// The neighbours of a sandbox's link could not be told of its addresses.
+    #[error("cannot announce the addresses of interface {link}{}", inside(.place))]
+    Announce {
+        /// Where.
+        place: Place,
+        /// The link.
+        link: IfName,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
     /// A port of the host could not be reserved; in Docker's words.
     #[error("failed to bind host port {address}/{protocol}: {}", hindrance(.cause))]
     BindPort {

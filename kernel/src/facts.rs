@@ -1,17 +1,20 @@
 //! What the host's routes tell: how large a packet may leave it, and which subnets are taken.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::route::{RouteHeader, RouteType};
+use netlink_packet_route::route::RouteType;
 use rnet_model::{Cidr, HostFacts, Mtu};
 
 use crate::rtnl::{Refusal, Route, Rtnetlink};
 
 /// Absent where the kernel was built or booted without IPv6; libnetwork looks here, too.
 const IPV6_ADDRESSES: &str = "/proc/net/if_inet6";
+
+/// An address out in the Internet, of a root name server: a packet to it, none of which is sent, leaves by the way out.
+const FAR_AWAY: Ipv4Addr = Ipv4Addr::new(198, 41, 0, 4);
 
 /// What drivers may know of the host.
 pub(crate) fn facts(host: &mut Rtnetlink) -> Result<HostFacts, Refusal> {
@@ -37,13 +40,9 @@ pub(crate) fn destinations(host: &mut Rtnetlink) -> Result<Vec<Cidr>, Refusal> {
     Ok(taken.into_iter().collect())
 }
 
+/// Asked of one route, however many the host has: this is on the way of every attach.
 fn egress_mtu(host: &mut Rtnetlink) -> Result<Option<Mtu>, Refusal> {
-    let routes = host.routes(AddressFamily::Inet)?;
-    let main = routes
-        .iter()
-        .filter(|it| it.table == u32::from(RouteHeader::RT_TABLE_MAIN));
-    let defaults = main.filter(|it| it.destination.prefix() == 0);
-    let Some(link) = defaults.min_by_key(|it| it.metric).and_then(|it| it.link) else {
+    let Some(link) = host.route_to(FAR_AWAY)?.and_then(|route| route.link) else {
         return Ok(None);
     };
     let link = host.link_at(link)?;

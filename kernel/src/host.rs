@@ -1,16 +1,19 @@
 //! The host: what it is like, and sockets on it and in its sandboxes.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use rnet_model::{Cidr, ForeignBridge, HostFacts, IfName, Place, Protocol, SandboxId};
+use rnet_model::{
+    Cidr, ForeignBridge, HostFacts, IfName, Place, Protocol, SandboxId, Veth, VethPeer,
+};
 
 use crate::contract::{Host, PortReservation, ResolverSockets, SocketKind};
 use crate::error::KernelError;
 use crate::netlink::Netlink;
-use crate::{facts, join, nft, ports};
+use crate::rtnl::request;
+use crate::{announce, facts, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
@@ -64,6 +67,27 @@ impl Host for Netlink {
         })?
     }
 
+    fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError> {
+        let VethPeer { sandbox, name, mac } = &veth.peer;
+        let place = Place::Sandbox(*sandbox);
+        let failed = |source: io::Error| KernelError::Announce {
+            place,
+            link: name.clone(),
+            source,
+        };
+        self.forward(&veth.name);
+        self.away(|traveller| {
+            let link = traveller.enter(*sandbox)?.rtnetlink.index(name);
+            let link =
+                link.map_err(|refusal| failed(io::Error::from_raw_os_error(refusal.errno())))?;
+            let link = link.ok_or_else(|| KernelError::NoLink {
+                place,
+                name: name.clone(),
+            })?;
+            announce::announce(link.cast_signed(), *mac, addresses).map_err(failed)
+        })?
+    }
+
     fn socket(
         &self,
         place: Place,
@@ -83,6 +107,17 @@ impl Host for Netlink {
                 traveller.go(place)?;
                 open()
             })?,
+        }
+    }
+}
+
+impl Netlink {
+    /// Lets a port forward now rather than when the kernel gets round to noticing its carrier (net/core/link_watch.c).
+    fn forward(&self, port: &IfName) {
+        let mut host = self.host();
+        if let Ok(Some(port)) = host.index(port) {
+            // a bridge that runs a spanning tree refuses: it decides by itself
+            let _ = host.request(request::forward(port));
         }
     }
 }

@@ -18,6 +18,7 @@
 //! fake        all three in memory, for tests
 //! ```
 
+mod announce;
 mod batch;
 mod contract;
 mod ensure;

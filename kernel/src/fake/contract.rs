@@ -1,12 +1,13 @@
 //! The fake's side of the contract.
 
 use std::io::{self, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Place, Protocol, Resource, SandboxId,
+    Veth,
 };
 
 use super::{FakeKernel, State};
@@ -235,6 +236,16 @@ impl Host for FakeKernel {
     }
 
     /// The socket is the host's own, wherever it was to be.
+    /// Cannot fail, as it is nobody's step: it happens whenever it is due.
+    fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError> {
+        let mut state = self.state();
+        state.world.need_namespace(veth.peer.sandbox)?;
+        state
+            .announced
+            .push((veth.peer.clone(), addresses.to_vec()));
+        Ok(())
+    }
+
     fn socket(
         &self,
         place: Place,

@@ -10,12 +10,13 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Mtu, Place, Protocol, Resource,
+    VethPeer,
 };
 
 use world::World;
@@ -35,6 +36,7 @@ struct State {
     routes: Vec<Cidr>,
     occupied: BTreeSet<(Protocol, SocketAddr)>,
     last_port: u16,
+    announced: Vec<(VethPeer, Vec<IpAddr>)>,
     steps: usize,
     failing_step: Option<usize>,
 }
@@ -92,6 +94,11 @@ impl FakeKernel {
             // a watch that is gone needs telling no more
             let _ = teller.write_all(b"!");
         }
+    }
+
+    /// What neighbours were told, in order.
+    pub fn announced(&self) -> Vec<(VethPeer, Vec<IpAddr>)> {
+        self.state().announced.clone()
     }
 
     /// Lets a link of somebody else exist on the host.

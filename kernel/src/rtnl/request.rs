@@ -5,7 +5,10 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST};
 use netlink_packet_route::address::{AddressHeaderFlags, AddressMessage, AddressScope};
-use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkExtentMask, LinkMessage};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoData, InfoVeth, LinkAttribute,
+    LinkExtentMask, LinkMessage,
+};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteScope,
 };
@@ -97,6 +100,22 @@ pub(crate) fn isolate(index: u32, isolated: bool) -> Request {
     Request::new(RouteNetlinkMessage::NewLink(message), NLM_F_REQUEST)
 }
 
+/// A port forwards.
+pub(crate) fn forward(index: u32) -> Request {
+    let message = LinkBridgePort::new(index).state(BridgePortState::Forwarding);
+    Request::new(RouteNetlinkMessage::NewLink(message.build()), NLM_F_REQUEST)
+}
+
+/// A link makes itself no IPv6 address: a port needs none, and its search for others with the same one is saved.
+///
+/// Only an existing link takes this (`inet6_set_link_af` is not called for a new one).
+pub(crate) fn without_own_address(index: u32) -> Request {
+    let none = vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)];
+    let message = LinkUnspec::new_with_index(index)
+        .append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(none)]));
+    Request::set_link(message.build())
+}
+
 /// An existing end of a pair in a sandbox becomes as it is wanted; whether it is up is left to others.
 pub(crate) fn set_peer(index: u32, veth: &Veth) -> Request {
     let message = LinkUnspec::new_with_index(index).address(veth.peer.mac.octets().to_vec());
@@ -182,6 +201,16 @@ pub(crate) fn delete_route(destination: Cidr, gateway: Option<IpAddr>, link: u32
 pub(crate) fn addresses() -> Request {
     let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
     Request::new(message, NLM_F_REQUEST | NLM_F_DUMP)
+}
+
+/// The route that packets to an address take.
+pub(crate) fn route_to(address: Ipv4Addr) -> Request {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet;
+    message.header.destination_prefix_length = 32;
+    let destination = RouteAttribute::Destination(RouteAddress::Inet(address));
+    message.attributes.push(destination);
+    Request::new(RouteNetlinkMessage::GetRoute(message), NLM_F_REQUEST)
 }
 
 /// All routes of all tables of one family.

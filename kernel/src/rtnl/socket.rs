@@ -1,6 +1,7 @@
 //! The netlink socket: requests out in one datagram, answers and refusals in.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 
 use netlink_packet_core::{
@@ -109,6 +110,17 @@ impl Rtnetlink {
             .filter_map(of_link)
             .map(|(_, cidr)| cidr)
             .collect())
+    }
+
+    /// The route that packets to an address take; none where they take none.
+    pub(crate) fn route_to(&mut self, address: Ipv4Addr) -> Result<Option<Route>, Refusal> {
+        const NONE: [i32; 3] = [libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EACCES];
+        let replies = self.exchange(vec![request::route_to(address)])?;
+        match replies.refused.into_iter().next() {
+            Some(refused) if NONE.contains(&refused.refusal.errno()) => Ok(None),
+            Some(refused) => Err(refused.refusal),
+            None => Ok(replies.answers.into_iter().find_map(Route::parse)),
+        }
     }
 
     fn show(&mut self, request: Request) -> Result<Option<Link>, Refusal> {

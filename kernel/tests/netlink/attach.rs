@@ -53,6 +53,8 @@ fn what_is_ensured_twice_is_as_it_was_the_first_time() {
         eventually("the kernel's own addresses are settled", || {
             settled(lab.ip("address show")) && settled(lab.ip_in(it, "address show"))
         });
+        let own = lab.ip("-6 address show dev veth2");
+        assert_eq!(own, "", "a port needs no address of its own");
         let host = lab.ip("address show");
         let inside = lab.ip_in(it, "address show");
         let routes = lab.ip_in(it, "route show table all");
@@ -62,6 +64,21 @@ fn what_is_ensured_twice_is_as_it_was_the_first_time() {
         assert_eq!(lab.ip("address show"), host);
         assert_eq!(lab.ip_in(it, "address show"), inside);
         assert_eq!(lab.ip_in(it, "route show table all"), routes);
+    });
+}
+
+#[test]
+fn an_address_of_link_scope_is_nobodys_source_elsewhere() {
+    lab(|lab| {
+        lab.bridge();
+        let it = sandbox();
+        lab.ensure(&endpoint(it, 2));
+        lab.ensure(&[Resource::sandbox(it, address("eth0", "169.254.7.7/16"))]);
+        let found = lab.ip_in(it, "-4 address show eth0");
+        assert!(
+            found.contains("inet 169.254.7.7/16 brd 169.254.255.255 scope link"),
+            "{found}"
+        );
     });
 }
 

@@ -4,7 +4,7 @@
 //! reserve   state lock: lease -> driver's answer -> Endpoint { Attaching, resources } -> commit
 //! protect   rules stand before the first packet
 //! build     no lock held: one netlink batch
-//! confirm   state lock: Attached -> commit -> names published
+//! confirm   state lock: Attached -> commit -> names published -> neighbours told, while the request goes on
 //!           any failure -> undo
 //! ```
 
@@ -51,8 +51,8 @@ struct Plan {
 impl Daemon {
     /// Makes a sandbox with its endpoints, or nothing.
     ///
-    /// Its resources are decided here; what it brings of its own comes before its endpoints. It is gone after the next start of the daemon unless a container that is on
-    /// record as running calls it its own.
+    /// Its resources are decided here; what it brings of its own comes before its endpoints. It is gone after the next
+    /// start of the daemon unless a container that is on record as running calls it its own.
     pub fn create_sandbox(&self, mut sandbox: Sandbox, requests: &[EndpointRequest]) -> Result<()> {
         let made_first = [
             Resource::host(Object::Namespace(sandbox.id)),
@@ -84,9 +84,15 @@ impl Daemon {
         let facts = self.hands.host.facts()?;
         let mut state = self.state();
         let mut endpoints: Vec<Endpoint> = Vec::with_capacity(requests.len());
+        let asked = requests
+            .iter()
+            .filter_map(|it| it.settings.driver_options.get(IFNAME_OPTION));
+        let asked: Vec<&str> = asked.map(String::as_str).collect();
         for request in requests {
             let present = state.endpoints_of(sandbox.id).chain(&endpoints);
-            endpoints.push(endpoint(&state, &sandbox, present, request, &facts)?);
+            endpoints.push(endpoint(
+                &state, &sandbox, present, request, &asked, &facts,
+            )?);
         }
         let all = state.endpoints_of(sandbox.id).chain(&endpoints);
         let routes = project::default_routes(&state, sandbox.id, all);
@@ -150,6 +156,7 @@ impl Daemon {
             self.commit(&mut state, changes)?;
         }
         self.publish_names(plan.sandbox, &plan.endpoints)?;
+        self.announce(&plan.endpoints);
         for id in &plan.endpoints {
             self.tell_of_endpoint("connect", *id);
         }
@@ -191,6 +198,7 @@ fn endpoint<'a>(
     sandbox: &Sandbox,
     present: impl Iterator<Item = &'a Endpoint> + Clone,
     request: &EndpointRequest,
+    asked: &[&str],
     facts: &HostFacts,
 ) -> Result<Endpoint> {
     let network = state
@@ -219,7 +227,7 @@ fn endpoint<'a>(
         network: network.id,
         sandbox: sandbox.id,
         phase: Phase::Attaching,
-        ifname: ifname(driver, network, &settings, present)?,
+        ifname: ifname(driver, network, &settings, present, asked)?,
         mac: settings
             .mac_address
             .unwrap_or_else(|| hardware_address(network.id, &addresses)),
@@ -271,12 +279,14 @@ fn hardware_address(network: NetworkId, addresses: &[Cidr]) -> MacAddress {
     MacAddress::local(bytes)
 }
 
-/// The name asked for, or the network's prefix with the lowest number that no interface of the sandbox has.
+/// The name asked for, or the network's prefix with the lowest number that no interface of the sandbox has and none of
+/// those in the making has `asked` for.
 fn ifname<'a>(
     driver: &dyn Driver,
     network: &Network,
     settings: &EndpointSettings,
     present: impl Iterator<Item = &'a Endpoint> + Clone,
+    asked: &[&str],
 ) -> Result<IfName> {
     let is_free = |name: &str| {
         present
@@ -296,7 +306,7 @@ fn ifname<'a>(
                 .map_err(refused_by(driver, network))?;
             let mut names = (0..).map(|number| format!("{prefix}{number}"));
             names
-                .find(|name| is_free(name))
+                .find(|name| is_free(name) && !asked.contains(&name.as_str()))
                 .expect("there are more numbers than interfaces")
         }
     };

@@ -3,6 +3,7 @@
 //! It is synchronous: every method may block on the kernel and is called from threads that may (the API runs them
 //! on blocking threads). `state` is held for moments only, never across a kernel call.
 
+mod announce;
 mod attach;
 mod container;
 mod exec;
@@ -95,6 +96,7 @@ pub struct Daemon {
     execs: exec::Execs,
     /// Clients that share the streams of containers yet to start.
     waiters: streams::Waiters,
+    announcers: announce::Announcers,
     resolver: resolve::Names,
     images: ImageStore,
     runtime: Runtime,

@@ -8,6 +8,7 @@ use rnet_runtime_glue::Runtime;
 use rnet_runtime_glue::image::ImageStore;
 use tokio::runtime::Handle;
 
+use super::announce::Announcers;
 use super::resolve::{HostSockets, Names};
 use super::{Daemon, Hands, Settings, exec, hold, ports, streams};
 use crate::error::{Error, Result, chain};
@@ -38,6 +39,7 @@ impl Daemon {
         let runtime = Runtime::new(running, shim, settings.cgroup_parent.clone());
         let sockets = Arc::new(HostSockets(Arc::clone(&hands.host)));
         let daemon = Arc::new(Self {
+            announcers: Announcers::new(Arc::clone(&hands.host), tasks.clone()),
             resolver: Names::new(tasks.clone(), sockets),
             settings,
             hands,

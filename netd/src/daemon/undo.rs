@@ -18,35 +18,38 @@ impl Daemon {
         } else {
             endpoints.to_vec()
         };
-        for id in &endpoints {
-            self.tell_of_endpoint("disconnect", *id);
+        self.announcers.silence(&endpoints);
+        for id in self.attached_among(&endpoints) {
+            self.tell_of_endpoint("disconnect", id);
         }
         let failures = [
             self.mark_detaching(&endpoints).err(),
             self.withdraw_names(sandbox, &endpoints, whole).err(),
             self.protect().err(),
+            // before a link goes: a sandbox that has another way out is never without one
+            self.settle_routes(sandbox, whole).err(),
         ];
         let unmade = self.remove_from_kernel(sandbox, &endpoints, whole);
         let kept = self.drop_records(sandbox, &endpoints, whole).err();
-        let unsettled = if whole {
+        if whole {
             self.ports.release(sandbox);
-            None
-        } else {
-            self.settle_routes(sandbox).err()
-        };
-        for error in failures
-            .into_iter()
-            .flatten()
-            .chain(unmade)
-            .chain(kept)
-            .chain(unsettled)
-        {
+        }
+        for error in failures.into_iter().flatten().chain(unmade).chain(kept) {
             tracing::warn!(
                 sandbox = sandbox.short(),
                 "not undone whole: {}",
                 chain(&error)
             );
         }
+    }
+
+    /// Those that were told of when they came.
+    fn attached_among(&self, endpoints: &[EndpointId]) -> Vec<EndpointId> {
+        self.read(|state| {
+            let known = endpoints.iter().filter_map(|id| state.endpoint(*id));
+            let attached = known.filter(|endpoint| endpoint.phase == Phase::Attached);
+            attached.map(|endpoint| endpoint.id).collect()
+        })
     }
 
     /// From here on the endpoints count for nothing, and a crash finds them on their way out.
@@ -105,8 +108,11 @@ impl Daemon {
         self.commit(&mut self.state(), changes)
     }
 
-    /// Lets the default routes of a sandbox be the ones its endpoints give it.
-    fn settle_routes(&self, id: SandboxId) -> Result<()> {
+    /// Lets the default routes of a sandbox that stays be the ones its endpoints give it.
+    fn settle_routes(&self, id: SandboxId, whole: bool) -> Result<()> {
+        if whole {
+            return Ok(());
+        }
         let wanted = {
             let mut state = self.state();
             let Some(sandbox) = state.sandbox(id) else {

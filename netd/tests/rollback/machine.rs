@@ -1,6 +1,6 @@
 //! A fake machine and store that die together at the n-th call, as a daemon does by SIGKILL.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use rnet_kernel::{
 };
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Place, Protocol, Resource, SandboxId,
+    Veth,
 };
 
 /// Counts calls, and burns out.
@@ -172,6 +173,10 @@ impl Host for Machine {
         } else {
             Err(dead())
         }
+    }
+
+    fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError> {
+        self.kernel.announce(veth, addresses)
     }
 
     fn socket(

@@ -28,10 +28,12 @@ impl Lab {
             ("table of the packet filter:", "nft list tables"),
         ] {
             let told = self.host(line)?;
-            // the kernel makes link-local addresses up, and sees that a link has a peer, when it likes
+            // the kernel makes link-local addresses up, and sees that a link has a peer, when it likes; and a host that
+            // became a router stays one, with the anycast addresses of routers
+            let passing = ["fe80:", "ff00::/8", "anycast "];
             let told = told
                 .lines()
-                .filter(|it| !it.contains("fe80:") && !it.contains("ff00::/8"));
+                .filter(|line| !passing.iter().any(|it| line.contains(it)));
             let told = told.map(|it| it.trim().trim_end_matches(" linkdown"));
             lines.extend(told.map(|it| format!("{kind} {it}")));
         }

@@ -1,10 +1,14 @@
 //! rnet as its users meet it: real containers on a private lab host.
 
+mod announcements;
 mod dns;
+mod endpoints;
 mod errors;
+mod gateways;
 mod isolation;
 mod kill;
 mod limits;
+mod links;
 mod live;
 mod many;
 mod names_kept;

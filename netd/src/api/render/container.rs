@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bollard_stubs::models::{
-    ContainerInspectResponse, ContainerState, DriverData, EndpointSettings, MountPoint,
+    ContainerInspectResponse, ContainerState, DriverData, EndpointSettings, HostConfig, MountPoint,
     NetworkSettings,
 };
 use serde::Serialize;
@@ -130,8 +130,11 @@ fn body(daemon: &Daemon, container: Container) -> ContainerInspectResponse {
         exec_ids: (!execs.is_empty()).then_some(execs),
         graph_driver: Some(graph_driver(daemon, &container)),
         mounts: Some(mounts(daemon, &container)),
+        host_config: Some(HostConfig {
+            links: daemon.links_of(&container),
+            ..container.host_config
+        }),
         config: Some(container.config),
-        host_config: Some(container.host_config),
         ..ContainerInspectResponse::default()
     }
 }

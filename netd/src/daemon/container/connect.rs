@@ -117,13 +117,18 @@ pub(super) fn endpoint_request(
     network: &Network,
     settings: &EndpointSettings,
 ) -> EndpointRequest {
-    let hostname = container.config.hostname.as_deref().unwrap_or_default();
-    let own = [container.name.as_str(), &container.id.short(), hostname];
     EndpointRequest {
         network: network.id,
         settings: settings.clone(),
-        names: crate::daemon::attach::names(own, settings),
+        names: endpoint_names(container, settings),
     }
+}
+
+/// The names an endpoint of this container answers to.
+pub(super) fn endpoint_names(container: &Container, settings: &EndpointSettings) -> Vec<String> {
+    let hostname = container.config.hostname.as_deref().unwrap_or_default();
+    let own = [container.name.as_str(), &container.id.short(), hostname];
+    crate::daemon::attach::names(own, settings)
 }
 
 /// Refuses what no container of this mode, or nobody on this network, may have (moby, daemon/container_operations.go).
@@ -199,3 +204,6 @@ fn not_connected(container: &str, network: &Network) -> Error {
         network.name
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ use crate::daemon::{Daemon, random_bytes};
 use crate::error::{Error, Result};
 use crate::state::Change;
 
-use super::{spec, sysctls};
+use super::{links, spec, sysctls};
 
 /// A container someone asks for.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +61,7 @@ impl Daemon {
         let volumes = self.settle_volumes(volumes, &image)?;
         let mut state = self.state();
         let (network_mode, networks) = networks::resolve(&state, &mut host, endpoints)?;
+        links::resolve(&state, &mut host)?;
         let container = Container {
             id,
             name: name::choose(&state, name.as_deref())?,

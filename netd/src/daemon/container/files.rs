@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rnet_dns::ResolvConf;
 use rnet_model::{ContainerId, SandboxId};
 
+use super::links;
 use crate::container::{Container, NetworkMode};
 use crate::daemon::Daemon;
 use crate::daemon::resolve::{forwarding, host_resolv_conf};
@@ -101,7 +102,8 @@ impl Daemon {
         });
         let hostname = container.config.hostname.as_deref().unwrap_or_default();
         let ipv6 = addresses.iter().any(IpAddr::is_ipv6);
-        let extra = self.extra_hosts(container)?;
+        let mut extra = self.extra_hosts(container)?;
+        extra.extend(self.read(|state| links::names(state, container)));
         let extra = extra
             .iter()
             .map(|(name, address)| (name.as_str(), *address));

@@ -4,6 +4,7 @@ mod connect;
 mod create;
 mod files;
 mod limits;
+mod links;
 mod pause;
 mod remove;
 mod spec;

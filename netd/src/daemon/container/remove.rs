@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rnet_model::ContainerId;
 
+use super::connect::endpoint_names;
 use super::create::check_name;
 use crate::container::Container;
 use crate::daemon::Daemon;
@@ -101,6 +102,11 @@ impl Daemon {
         let id = self.find_container(reference)?.id;
         self.lives.hold(id, || {
             let mut container = self.find_container(&id.to_string())?;
+            if container.name == name {
+                return Err(Error::invalid(
+                    "Renaming a container with the same name as its current name",
+                ));
+            }
             let old = std::mem::replace(&mut container.name, name.to_owned());
             let mut state = self.state();
             check_name(&state, name)?;
@@ -110,13 +116,8 @@ impl Daemon {
                 .flat_map(|id| state.endpoints_of(*id))
                 .cloned()
                 .collect();
-            for own in endpoints
-                .iter_mut()
-                .flat_map(|endpoint| &mut endpoint.names)
-            {
-                if *own == old {
-                    *own = name.to_owned();
-                }
+            for endpoint in &mut endpoints {
+                endpoint.names = endpoint_names(&container, &endpoint.settings);
             }
             let ids: Vec<_> = endpoints.iter().map(|endpoint| endpoint.id).collect();
             let mut changes: Vec<_> = endpoints.into_iter().map(Change::PutEndpoint).collect();
@@ -126,6 +127,7 @@ impl Daemon {
             if let Some(sandbox) = sandbox {
                 self.publish_names(sandbox, &ids)?;
             }
+            self.refresh_links_to(id);
             self.tell_of_container("rename", &container, [("oldName", format!("/{old}"))]);
             Ok(())
         })

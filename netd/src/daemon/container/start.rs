@@ -7,7 +7,7 @@ use rnet_model::{ContainerId, DnsConfig, EndpointSettings, Network, Sandbox, San
 use rnet_runtime_glue::RuntimeError;
 
 use super::connect::endpoint_request;
-use super::sysctls;
+use super::{links, sysctls};
 use crate::container::{Container, NetworkMode, Run};
 use crate::daemon::lookup;
 use crate::daemon::network::{find_driver, refused_by};
@@ -41,6 +41,7 @@ impl Daemon {
     }
 
     fn run(self: &Arc<Self>, mut container: Container) -> Result<()> {
+        self.read(|state| links::check(state, &container))?;
         let sandbox = (container.network_mode != NetworkMode::Host)
             .then(|| SandboxId::from_bytes(random_bytes()));
         container.run = Run::Running {
@@ -70,6 +71,7 @@ impl Daemon {
             paused: false,
         };
         self.put_container(container.clone())?;
+        self.refresh_links_to(container.id);
         self.tell_of_container("start", &container, []);
         self.watch(container.id)
     }
