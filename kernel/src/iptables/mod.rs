@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! policy ── ruleset ──▶ the rules of each chain ── batch ──▶ what differs ── programs ──▶ iptables-restore --noflush
-//!             forward, published, postrouting                     ▲
-//!                                         standing: what is there, asked when it is not remembered
+//!             forward, published, postrouting      ▲
+//!                         memory: what was written, and by its pulse, whether that still stands
+//!                         standing: what is there, asked where nothing is remembered
+//! watch    tells of others' deletions            sweep    removes what another backend left
 //! ```
 
 mod batch;
 mod forward;
+mod memory;
 mod postrouting;
 mod programs;
 mod published;
@@ -15,20 +18,23 @@ mod pulse;
 mod ruleset;
 mod standing;
 mod sweep;
+mod watch;
 
 use std::fmt::Write;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use rnet_model::FirewallPolicy;
 
 use crate::{Firewall, KernelError, Nftables, Watch, nft};
+use memory::{Applied, Memory};
 pub use programs::Variant;
-use programs::{Programs, at_home};
-use pulse::{Beat, Pulse};
+use programs::{Kind, Programs, at_home};
+use pulse::Pulse;
 use ruleset::{Family, Ruleset, Table};
 pub(crate) use sweep::sweep;
+use watch::Watched;
 
 /// The firewall of one network namespace, by iptables.
 ///
@@ -38,17 +44,9 @@ pub(crate) use sweep::sweep;
 /// for its jumps, nor `RNET-USER` once that exists.
 pub struct Iptables {
     home: File,
+    /// IPv4's come first.
     families: Vec<Programs>,
-    pulse: Option<Pulse>,
-    /// None until all was written.
-    applied: Mutex<Option<Applied>>,
-}
-
-/// What was written last.
-struct Applied {
-    policy: FirewallPolicy,
-    /// How the tables were left.
-    beat: Option<Beat>,
+    memory: Arc<Memory>,
 }
 
 impl Iptables {
@@ -73,8 +71,7 @@ impl Iptables {
         Ok(Self {
             home,
             families,
-            pulse,
-            applied: Mutex::new(None),
+            memory: Arc::new(Memory::new(pulse)),
         })
     }
 
@@ -121,20 +118,16 @@ impl Iptables {
     ) -> Result<(), KernelError> {
         at_home(&self.home, || self.families.iter().try_for_each(&work))
     }
-
-    fn feel(&self) -> Option<Beat> {
-        self.pulse.as_ref().and_then(Pulse::feel)
-    }
 }
 
 impl Firewall for Iptables {
     fn apply(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
         ruleset::check(policy)?;
-        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut applied = self.memory.applied();
         match applied.take() {
             None => self.replace(policy)?,
             Some(old) => {
-                let doubts = old.beat.is_none() || old.beat != self.feel();
+                let doubts = old.beat.is_none() || old.beat != self.memory.feel();
                 if !doubts && old.policy == *policy {
                     *applied = Some(old);
                     return Ok(());
@@ -146,18 +139,18 @@ impl Firewall for Iptables {
         }
         *applied = Some(Applied {
             policy: policy.clone(),
-            beat: self.feel(),
+            beat: self.memory.feel(),
         });
         Ok(())
     }
 
     fn restore(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
-        *self.applied.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.memory.applied() = None;
         self.apply(policy)
     }
 
     fn remove(&self) -> Result<(), KernelError> {
-        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut applied = self.memory.applied();
         *applied = None;
         self.each(|programs| {
             let standing = programs.standing(&Table::ALL)?;
@@ -165,13 +158,20 @@ impl Firewall for Iptables {
         })
     }
 
-    /// The tables of iptables tell nobody who changed them.
+    /// nf_tables tells who deletes what; ip_tables does not.
     fn watch(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
-        Ok(None)
+        if self.families[0].kind == Kind::Legacy {
+            return Ok(None);
+        }
+        at_home(&self.home, || {
+            let watched = Watched::new(Arc::clone(&self.memory));
+            let watched = watched.map_err(|source| KernelError::WatchNetfilter { source })?;
+            Ok(Some(Box::new(watched) as Box<dyn Watch>))
+        })
     }
 
     fn supersede(&self) -> Result<(), KernelError> {
-        let kept = self.families.first().map(|programs| programs.kind);
+        let kept = Some(self.families[0].kind);
         at_home(&self.home, || {
             // a kernel without nf_tables has nothing of ours in it
             let Ok(nf_tables) = nft::open() else {
@@ -196,9 +196,12 @@ impl std::fmt::Debug for Iptables {
 }
 
 fn render_table(text: &mut String, rules: &Ruleset, family: Family, table: Table) {
-    let _ = writeln!(text, "*{table}");
     let user = (table == Table::Mangle).then_some((ruleset::USER, &[][..]));
     let chains: Vec<(&str, &[String])> = user.into_iter().chain(rules.of_table(table)).collect();
+    if chains.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "*{table}");
     for (chain, _) in &chains {
         let _ = writeln!(text, ":{chain} - [0:0]");
     }

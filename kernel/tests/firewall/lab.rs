@@ -24,7 +24,7 @@ pub(crate) enum Backend {
 
 impl Backend {
     /// The firewall of the namespace the calling thread is in.
-    fn open(self) -> Result<Box<dyn Firewall>, KernelError> {
+    pub(crate) fn open(self) -> Result<Box<dyn Firewall>, KernelError> {
         Ok(match self {
             Self::Nftables => Box::new(Nftables::open()?),
             Self::IptablesNft => Box::new(Iptables::open_variant(IptablesVariant::Nft)?),
@@ -69,6 +69,14 @@ impl Namespace {
         let output = self.command(&[&["nft"], arguments].concat(), input);
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "nft {arguments:?}: {complaint}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What is said to lines of shell run inside.
+    pub(crate) fn shell(&self, lines: &str) -> String {
+        let output = self.command(&["sh", "-ec", lines], "");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{lines}: {complaint}");
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -188,6 +196,23 @@ pub(crate) fn bare_host_and_nft() -> Option<(Namespace, Nftables)> {
     let host = Namespace::new();
     let firewall = host.run(|| Nftables::open().unwrap());
     Some((host, firewall))
+}
+
+/// An empty namespace with a firewall; none, said aloud, without root or its programs.
+pub(crate) fn bare_host(backend: Backend) -> Option<(Namespace, Box<dyn Firewall>)> {
+    if !root() {
+        eprintln!("SKIPPED: network namespaces and packet filters need root");
+        return None;
+    }
+    hide_run();
+    let host = Namespace::new();
+    match host.run(|| backend.open()) {
+        Ok(firewall) => Some((host, firewall)),
+        Err(error) => {
+            eprintln!("SKIPPED: {error}");
+            None
+        }
+    }
 }
 
 /// An empty namespace beside another.

@@ -20,6 +20,7 @@ macro_rules! with_each_backend {
 }
 use with_each_backend;
 
+mod iptables;
 mod isolation;
 mod lab;
 mod published;
