@@ -43,6 +43,14 @@ pub enum DriverError {
         /// The network's name.
         network: String,
     },
+    /// A network is to have no address of the host's, and a way out.
+    #[error(
+        "gateway mode 'isolated' can only be used for an internal network: create {network} with --internal"
+    )]
+    IsolatedButNotInternal {
+        /// The network's name.
+        network: String,
+    },
     /// A network has IPv6 and the host's kernel has not.
     #[error(
         "network {network} enables IPv6, but the kernel of this host has none: create it without"

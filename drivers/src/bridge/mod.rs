@@ -4,14 +4,14 @@ use std::iter::once;
 use std::net::{IpAddr, Ipv6Addr};
 
 use rnet_model::{
-    Bridge as BridgeLink, Cidr, Endpoint, FamilyPolicy, HostFacts, IfName, Inbound,
-    InterfaceSysctl, MacAddress, Network, NetworkPolicy, Object, Resource, SourceNat, Subnet, Veth,
-    VethPeer,
+    Bridge as BridgeLink, Cidr, Endpoint, HostFacts, IfName, InterfaceSysctl, MacAddress, Network,
+    NetworkPolicy, Object, Resource, Subnet, Veth, VethPeer,
 };
 
 use crate::{Announcements, Driver, DriverError};
 
 mod options;
+mod reach;
 #[cfg(test)]
 mod tests;
 
@@ -44,8 +44,8 @@ impl Driver for Bridge {
         let objects = [
             forwarding(network),
             vec![Object::Bridge(bridge)],
-            bridge_sysctls(network, &options.bridge, facts),
-            bridge_addresses(network, &options.bridge),
+            bridge_sysctls(network, &options, facts),
+            bridge_addresses(network, &options),
         ];
         Ok(objects.into_iter().flatten().map(Resource::host).collect())
     }
@@ -101,20 +101,10 @@ impl Driver for Bridge {
 
     fn firewall(&self, network: &Network) -> Result<Option<NetworkPolicy>, DriverError> {
         let options = Options::of(network)?;
-        let family = FamilyPolicy {
-            source: match options.masquerade && !network.internal {
-                true => SourceNat::Masquerade,
-                false => SourceNat::Keep,
-            },
-            inbound: Inbound::Translated,
-        };
-        Ok(Some(NetworkPolicy {
-            icc: options.icc,
-            internal: network.internal,
-            ipv4: family,
-            ipv6: family,
-            ..NetworkPolicy::of_bridge(options.bridge)
-        }))
+        let Options {
+            bridge, icc, reach, ..
+        } = options;
+        Ok(Some(reach.policy(network, bridge, icc)))
     }
 
     fn host_interface(&self, network: &Network) -> Result<Option<IfName>, DriverError> {
@@ -185,7 +175,8 @@ fn forwarding(network: &Network) -> Vec<Object> {
         .collect()
 }
 
-fn bridge_sysctls(network: &Network, bridge: &IfName, facts: &HostFacts) -> Vec<Object> {
+fn bridge_sysctls(network: &Network, options: &Options, facts: &HostFacts) -> Vec<Object> {
+    let bridge = &options.bridge;
     let mut sysctls = Vec::new();
     if network.enable_ipv4 && !network.internal {
         // Ports published on 127.0.0.1 are translated, so packets to the bridge have a loopback source.
@@ -194,7 +185,9 @@ fn bridge_sysctls(network: &Network, bridge: &IfName, facts: &HostFacts) -> Vec<
             "1",
         ));
     }
-    sysctls.extend(ipv6_sysctls(bridge, network.enable_ipv6, facts));
+    // without IPv6 a bridge has no link-local address either, and still passes its frames
+    let ipv6 = network.enable_ipv6 && !options.reach.is_isolated(false);
+    sysctls.extend(ipv6_sysctls(bridge, ipv6, facts));
     sysctls
 }
 
@@ -214,14 +207,16 @@ fn ipv6_sysctls(link: &IfName, enable: bool, facts: &HostFacts) -> Vec<Object> {
     }
 }
 
-fn bridge_addresses(network: &Network, bridge: &IfName) -> Vec<Object> {
+fn bridge_addresses(network: &Network, options: &Options) -> Vec<Object> {
+    let reachable = |v4| !options.reach.is_isolated(v4);
     let gateways = network
         .subnets
         .iter()
+        .filter(|subnet| reachable(subnet.subnet.is_ipv4()))
         .filter_map(|subnet| Cidr::new(subnet.gateway?, subnet.subnet.prefix()).ok());
     gateways
-        .chain(network.enable_ipv6.then(link_local))
-        .map(|cidr| address(bridge, cidr))
+        .chain((network.enable_ipv6 && reachable(false)).then(link_local))
+        .map(|cidr| address(&options.bridge, cidr))
         .collect()
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use rnet_model::{ENDPOINT_SYSCTLS, HostFacts, IfName, Mtu, Network};
 
+use super::reach::Reach;
 use crate::{Announcements, DriverError};
 
 const NAME: &str = "com.docker.network.bridge.name";
 const ICC: &str = "com.docker.network.bridge.enable_icc";
-const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
 const DEFAULT_BRIDGE: &str = "com.docker.network.bridge.default_bridge";
 const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
 const MTU: &str = "com.docker.network.driver.mtu";
@@ -27,14 +27,9 @@ const DOCKERS: &str = "com.docker.network.";
 
 /// Options of Docker's that rnet lacks, each with the one value that asks for what rnet does anyway.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("com.docker.network.bridge.gateway_mode_ipv4", "nat"),
-    ("com.docker.network.bridge.gateway_mode_ipv6", "nat"),
     ("com.docker.network.bridge.inhibit_ipv4", "false"),
-    ("com.docker.network.bridge.trusted_host_interfaces", ""),
     ("com.docker.network.enable_ipv4", ""),
     ("com.docker.network.enable_ipv6", ""),
-    ("com.docker.network.host_ipv4", ""),
-    ("com.docker.network.host_ipv6", ""),
 ];
 
 /// The kernel's default for bridges and veths, in bytes.
@@ -50,8 +45,8 @@ pub(super) struct Options {
     pub(super) bridge: IfName,
     /// Whether endpoints may talk to each other.
     pub(super) icc: bool,
-    /// Whether what leaves by another interface takes that interface's address.
-    pub(super) masquerade: bool,
+    /// What reaches the network, and as whom it leaves.
+    pub(super) reach: Reach,
     /// The MTU of the bridge and its endpoints, if it was fixed.
     pub(super) mtu: Option<Mtu>,
     /// What interface names inside a sandbox begin with.
@@ -71,7 +66,7 @@ impl Options {
                 .parse()
                 .expect("br- and 12 hex digits are a valid name"),
             icc: true,
-            masquerade: true,
+            reach: Reach::default(),
             mtu: None,
             interface_prefix: "eth".to_owned(),
             host_binding: None,
@@ -80,6 +75,7 @@ impl Options {
         for (label, value) in &network.options {
             options.set(label, value)?;
         }
+        options.reach.check(network)?;
         match options.mtu.map(u32::from) {
             Some(bytes) if network.enable_ipv6 && bytes < IPV6_LEAST_MTU => Err(invalid(
                 MTU,
@@ -109,7 +105,6 @@ impl Options {
                 if value.is_empty() => {}
             NAME => self.bridge = parse(label, value, "an interface name of 1 to 15 characters")?,
             ICC => self.icc = boolean(label, value)?,
-            MASQUERADE => self.masquerade = boolean(label, value)?,
             DEFAULT_BRIDGE => _ = boolean(label, value)?,
             MTU => self.mtu = mtu(label, value)?,
             INTERFACE_PREFIX => self.interface_prefix = prefix(label, value)?,
@@ -121,6 +116,7 @@ impl Options {
                 self.announcements.interval = Duration::from_millis(milliseconds);
             }
             HOST_BINDING => self.host_binding = Some(parse(label, value, "an IP address")?),
+            _ if self.reach.set(label, value)? => {}
             _ => refuse(label, value)?,
         }
         Ok(())
@@ -149,7 +145,11 @@ fn refuse(label: &str, value: &str) -> Result<(), DriverError> {
     }
 }
 
-fn parse<T: FromStr>(label: &str, value: &str, expected: &'static str) -> Result<T, DriverError> {
+pub(super) fn parse<T: FromStr>(
+    label: &str,
+    value: &str,
+    expected: &'static str,
+) -> Result<T, DriverError> {
     value.parse().map_err(|_| invalid(label, value, expected))
 }
 
@@ -166,7 +166,7 @@ fn within(
 }
 
 /// The spellings of Go's `strconv.ParseBool`, which Docker's clients rely on.
-fn boolean(label: &str, value: &str) -> Result<bool, DriverError> {
+pub(super) fn boolean(label: &str, value: &str) -> Result<bool, DriverError> {
     match value {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
@@ -193,7 +193,7 @@ fn prefix(label: &str, value: &str) -> Result<String, DriverError> {
         .map_err(|_| invalid(label, value, expected))
 }
 
-fn invalid(label: &str, value: &str, expected: &'static str) -> DriverError {
+pub(super) fn invalid(label: &str, value: &str, expected: &'static str) -> DriverError {
     DriverError::InvalidOption {
         label: label.to_owned(),
         value: value.to_owned(),
@@ -227,7 +227,6 @@ mod tests {
                 "expected an interface name of 1 to 15 characters",
             ),
             (ICC, "yes", "expected true or false"),
-            (MASQUERADE, "", "expected true or false"),
             (
                 MTU,
                 "67",
