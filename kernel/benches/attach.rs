@@ -175,6 +175,7 @@ fn endpoint(number: u32) -> Vec<Resource> {
         name: name(&format!("veth{number}")),
         bridge: name("br0"),
         isolated: false,
+        hairpin: false,
         mtu: Some(1500.try_into().expect("an MTU")),
         peer: VethPeer {
             sandbox,

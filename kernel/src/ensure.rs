@@ -135,7 +135,8 @@ impl<'a, 'b> Builder<'a, 'b> {
         host.request(make).map_err(failed)?;
         let port = batch::index(&host, resource, &veth.name)?;
         let mut settings = vec![request::without_own_address(port)];
-        settings.extend(veth.isolated.then(|| request::isolate(port, true)));
+        let special = veth.isolated || veth.hairpin;
+        settings.extend(special.then(|| request::set_port_flags(port, veth)));
         let refused = host.send(settings).map_err(failed)?;
         // a kernel without IPv6 has no addresses to do without
         let mut refusals = refused.into_iter().map(|it| it.refusal);
@@ -159,7 +160,7 @@ impl<'a, 'b> Builder<'a, 'b> {
                 let bridge = batch::index(&host, resource, &veth.bridge)?;
                 host.request(request::set_port(link.index, veth.mtu, bridge))
                     .map_err(failed)?;
-                host.request(request::isolate(link.index, veth.isolated))
+                host.request(request::set_port_flags(link.index, veth))
                     .map_err(failed)?;
                 let set_peer = request::set_peer(peer.index, veth);
                 sandbox.rtnetlink.request(set_peer).map_err(failed)?;

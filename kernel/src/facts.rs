@@ -1,6 +1,7 @@
 //! What the host's routes tell: how large a packet may leave it, and which subnets are taken.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -16,11 +17,18 @@ const IPV6_ADDRESSES: &str = "/proc/net/if_inet6";
 /// An address out in the Internet, of a root name server: a packet to it, none of which is sent, leaves by the way out.
 const FAR_AWAY: Ipv4Addr = Ipv4Addr::new(198, 41, 0, 4);
 
+/// Absent where there is no br_netfilter.
+const BRIDGE_FILTERS: [&str; 2] = [
+    "/proc/sys/net/bridge/bridge-nf-call-iptables",
+    "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+];
+
 /// What drivers may know of the host.
 pub(crate) fn facts(host: &mut Rtnetlink) -> Result<HostFacts, Refusal> {
     Ok(HostFacts {
         egress_mtu: egress_mtu(host)?,
         ipv6: Path::new(IPV6_ADDRESSES).exists(),
+        bridges_filter: BRIDGE_FILTERS.iter().any(|switch| is_on(switch)),
         bridge: None,
     })
 }
@@ -38,6 +46,10 @@ pub(crate) fn destinations(host: &mut Rtnetlink) -> Result<Vec<Cidr>, Refusal> {
         .map(|it| it.destination)
         .collect();
     Ok(taken.into_iter().collect())
+}
+
+fn is_on(switch: &str) -> bool {
+    fs::read(switch).is_ok_and(|value| value.starts_with(b"1"))
 }
 
 /// Asked of one route, however many the host has: this is on the way of every attach.

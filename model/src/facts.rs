@@ -11,6 +11,8 @@ pub struct HostFacts {
     pub egress_mtu: Option<Mtu>,
     /// Whether the host has IPv6 at all.
     pub ipv6: bool,
+    /// Whether bridges hand what they pass to the packet filters of IP (`bridge-nf-call-iptables` of br_netfilter).
+    pub bridges_filter: bool,
     /// The bridge that somebody else made under the name of the network's interface, where a network is asked about.
     pub bridge: Option<ForeignBridge>,
 }

@@ -26,6 +26,10 @@ pub struct Veth {
     pub bridge: IfName,
     /// Whether the port is cut off from the bridge's other isolated ports (IFLA_BRPORT_ISOLATED).
     pub isolated: bool,
+    /// Whether what came in by the port may leave by it again (IFLA_BRPORT_MODE), as it must where the packet filter
+    /// translates on the bridge.
+    #[serde(default)]
+    pub hairpin: bool,
     /// The MTU of both ends; none leaves the kernel's default.
     pub mtu: Option<Mtu>,
     /// The other end.
@@ -100,11 +104,8 @@ impl fmt::Display for Veth {
             " type veth peer {name} address {mac} netns {}",
             sandbox.short()
         )?;
-        if self.isolated {
-            f.write_str(" isolated on")
-        } else {
-            Ok(())
-        }
+        f.write_str(if self.isolated { " isolated on" } else { "" })?;
+        f.write_str(if self.hairpin { " hairpin on" } else { "" })
     }
 }
 

@@ -63,6 +63,7 @@ impl Driver for Bridge {
             mtu: options.link_mtu(network, facts),
             bridge: options.bridge,
             isolated: !options.icc,
+            hairpin: facts.bridges_filter,
             peer: VethPeer {
                 sandbox: endpoint.sandbox,
                 name: endpoint.ifname.clone(),

@@ -14,6 +14,7 @@ use crate::{Driver, DriverError};
 const HOST: HostFacts = HostFacts {
     egress_mtu: None,
     ipv6: true,
+    bridges_filter: false,
     bridge: None,
 };
 
@@ -194,6 +195,20 @@ link add vethcdcdcdcdcdc up master br-abababababab mtu 1400 type veth peer intf0
         golden
     );
     assert!(!Bridge.firewall(&network).unwrap().unwrap().icc);
+}
+
+#[test]
+fn where_bridges_filter_a_container_may_be_reached_by_the_port_it_asks_by() {
+    let host = HostFacts {
+        bridges_filter: true,
+        ..HOST
+    };
+    let veth = |facts: &HostFacts| {
+        let network = network(&[], &[V4]);
+        text(Bridge.endpoint_resources(&network, &endpoint(&["172.25.0.2/16"]), facts))
+    };
+    assert!(veth(&host).contains(" hairpin on\n"));
+    assert!(!veth(&HOST).contains("hairpin"));
 }
 
 #[test]

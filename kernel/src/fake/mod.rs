@@ -48,6 +48,7 @@ impl FakeKernel {
         let facts = HostFacts {
             egress_mtu,
             ipv6: true,
+            bridges_filter: false,
             bridge: None,
         };
         Self {

@@ -35,6 +35,7 @@ fn endpoint() -> Vec<Resource> {
         name: name("veth0"),
         bridge: name("br0"),
         isolated: false,
+        hairpin: false,
         mtu: None,
         peer,
     };

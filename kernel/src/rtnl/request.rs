@@ -116,6 +116,13 @@ pub(crate) fn without_own_address(index: u32) -> Request {
     Request::set_link(message.build())
 }
 
+/// A port is isolated or not, and in hairpin mode or not; see [`isolate`] for when it can be told so.
+pub(crate) fn set_port_flags(index: u32, veth: &Veth) -> Request {
+    let port = LinkBridgePort::new(index).isolated(veth.isolated);
+    let message = port.hairpin(veth.hairpin).build();
+    Request::new(RouteNetlinkMessage::NewLink(message), NLM_F_REQUEST)
+}
+
 /// An existing end of a pair in a sandbox becomes as it is wanted; whether it is up is left to others.
 pub(crate) fn set_peer(index: u32, veth: &Veth) -> Request {
     let message = LinkUnspec::new_with_index(index).address(veth.peer.mac.octets().to_vec());

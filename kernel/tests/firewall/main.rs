@@ -20,10 +20,13 @@ macro_rules! with_each_backend {
 }
 use with_each_backend;
 
+mod clients;
+mod disturbed;
 mod iptables;
 mod isolation;
 mod lab;
 mod published;
+mod reach;
 mod sample;
 mod scale;
 mod table;

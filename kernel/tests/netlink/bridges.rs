@@ -97,6 +97,7 @@ fn port(sandbox: SandboxId, of: IfName, number: u8, isolated: bool) -> Vec<Resou
             name: name(&format!("veth{number}")),
             bridge: of,
             isolated,
+            hairpin: false,
             mtu: None,
             peer: VethPeer {
                 sandbox,

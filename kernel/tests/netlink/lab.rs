@@ -162,6 +162,7 @@ pub(crate) fn veth(sandbox: SandboxId, number: u8, ifname: &str) -> Resource {
         name: name(&format!("veth{number}")),
         bridge: name("br0"),
         isolated: false,
+        hairpin: false,
         mtu: Some(1400.try_into().unwrap()),
         peer: VethPeer {
             sandbox,

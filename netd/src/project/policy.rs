@@ -1,42 +1,55 @@
 //! The firewall policy the state means.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
+
 use rnet_drivers::driver;
-use rnet_model::{Endpoint, FirewallPolicy, HostPorts, Publication, Sandbox};
+use rnet_model::{
+    Endpoint, FamilyPolicy, FirewallPolicy, HostPorts, Inbound, NetworkId, NetworkPolicy,
+    OpenPorts, Publication, Sandbox,
+};
 
 use super::gateways;
-use crate::state::State;
+use crate::state::{State, is_live};
+
+type Networks = HashMap<NetworkId, NetworkPolicy>;
 
 /// What the host allows, translates and drops in this state.
 ///
 /// A published port leads to the address of the sandbox's gateway endpoint of that family, and nowhere while there
-/// is none.
+/// is none. Where containers are reached at their own addresses, the sandbox's ports are opened instead: on each of its
+/// endpoints whose network is routed or has trusted interfaces (libnetwork does the same for gateway mode `routed`).
 pub fn policy(state: &State) -> FirewallPolicy {
     let networks = state.networks().filter_map(|network| {
         // options were checked when the network was created: a network that has none now has no driver any more
-        driver(&network.driver)?.firewall(network).ok().flatten()
+        let policy = driver(&network.driver)?.firewall(network).ok().flatten()?;
+        Some((network.id, policy))
     });
-    let published = state
-        .sandboxes()
-        .filter(|sandbox| !sandbox.ports.is_empty())
-        .flat_map(|sandbox| published(state, sandbox));
-    FirewallPolicy {
-        networks: networks.collect(),
-        published: published.collect(),
-        ..FirewallPolicy::default()
+    let networks: Networks = networks.collect();
+    let mut policy = FirewallPolicy::default();
+    for sandbox in state.sandboxes().filter(|it| !it.ports.is_empty()) {
+        policy
+            .published
+            .extend(published(state, &networks, sandbox));
+        policy.opened.extend(opened(state, &networks, sandbox));
     }
+    policy.networks = networks.into_values().collect();
+    policy
 }
 
 fn published<'a>(
     state: &'a State,
+    networks: &Networks,
     sandbox: &'a Sandbox,
-) -> impl Iterator<Item = (HostPorts, Publication)> + 'a {
+) -> impl Iterator<Item = (HostPorts, Publication)> + use<'a> {
     let gateways = gateways(state, state.endpoints_of(sandbox.id));
-    let v4 = gateways
-        .v4
-        .and_then(|(endpoint, _)| address(endpoint, true));
-    let v6 = gateways
-        .v6
-        .and_then(|(endpoint, _)| address(endpoint, false));
+    let translated_to = |gateway: Option<(&Endpoint, IpAddr)>, v4| {
+        let (endpoint, _) = gateway?;
+        let is_routed = family(networks, endpoint, v4).inbound == Inbound::Opened;
+        address(endpoint, v4).filter(|_| !is_routed)
+    };
+    let v4 = translated_to(gateways.v4, true);
+    let v6 = translated_to(gateways.v6, false);
     sandbox.ports.iter().filter_map(move |published| {
         let ports = HostPorts {
             protocol: published.protocol,
@@ -52,7 +65,38 @@ fn published<'a>(
     })
 }
 
-fn address(endpoint: &Endpoint, v4: bool) -> Option<std::net::IpAddr> {
+fn opened(state: &State, networks: &Networks, sandbox: &Sandbox) -> Vec<OpenPorts> {
+    let mut opened = Vec::new();
+    for endpoint in state.endpoints_of(sandbox.id).filter(|it| is_live(it)) {
+        let trusts = networks
+            .get(&endpoint.network)
+            .is_some_and(|network| !network.trusted.is_empty());
+        for v4 in [true, false] {
+            let is_routed = family(networks, endpoint, v4).inbound == Inbound::Opened;
+            let Some(address) = address(endpoint, v4).filter(|_| is_routed || trusts) else {
+                continue;
+            };
+            let ports = sandbox.ports.iter();
+            let ports = ports.filter(|it| it.host_address.is_ipv4() == v4);
+            opened.extend(ports.map(|published| OpenPorts {
+                address,
+                protocol: published.protocol,
+                ports: published.container_ports,
+                from: published.from.clone(),
+            }));
+        }
+    }
+    opened
+}
+
+fn family(networks: &Networks, endpoint: &Endpoint, v4: bool) -> FamilyPolicy {
+    let network = networks.get(&endpoint.network);
+    network
+        .map(|network| if v4 { network.ipv4 } else { network.ipv6 })
+        .unwrap_or_default()
+}
+
+fn address(endpoint: &Endpoint, v4: bool) -> Option<IpAddr> {
     endpoint
         .addresses
         .iter()

@@ -4,6 +4,8 @@ mod announcements;
 mod dns;
 mod endpoints;
 mod errors;
+mod firewall;
+mod gateway_modes;
 mod gateways;
 mod isolation;
 mod kill;

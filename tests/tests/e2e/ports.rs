@@ -38,7 +38,7 @@ fn bridged_frames_that_pass_the_host_s_packet_filter_change_nothing() -> Result<
         serve(lab, "c1", "-p 8080:80")?;
         idle(lab, "neighbour", "")?;
         idle(lab, "stranger", "--network other")?;
-        for machine in ["outside", "host", "neighbour", "stranger"] {
+        for machine in ["outside", "host", "neighbour", "stranger", "c1"] {
             assert_eq!(
                 page(lab, machine, "http://192.0.2.1:8080/")?,
                 "c1",
