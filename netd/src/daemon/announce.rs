@@ -131,6 +131,7 @@ mod tests {
             name: "vethx".parse().unwrap(),
             bridge: "br-x".parse().unwrap(),
             isolated: false,
+            hairpin: false,
             mtu: None,
             peer: VethPeer {
                 sandbox: SANDBOX,
