@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rnet_model::{
-    Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Object, Place, Protocol, Resource,
-    SandboxId, Veth,
+    Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Object, Place, PortRange,
+    Protocol, Resource, SandboxId, Veth,
 };
 
 use crate::KernelError;
@@ -78,14 +79,22 @@ pub trait Host: Send + Sync {
     /// The destinations of every route of every table of the host, the default routes left out.
     fn routes(&self) -> Result<Vec<Cidr>, KernelError>;
 
-    /// Holds a port of the host, so that no process can bind it and a process that did is found out.
+    /// Holds ports of the host, all or none, so that no process can bind them and one that did is found out.
     ///
-    /// Port 0 lets the kernel choose; the reservation tells which it chose.
-    fn reserve_port(
+    /// No address stands for every one of both families. The one port 0 lets the kernel choose; what is held tells which
+    /// it chose. Each port takes one open file and about 4 kB of the kernel's memory.
+    fn hold_ports(
         &self,
         protocol: Protocol,
-        address: SocketAddr,
-    ) -> Result<PortReservation, KernelError>;
+        address: Option<IpAddr>,
+        ports: PortRange,
+    ) -> Result<HeldPorts, KernelError>;
+
+    /// Forgets the flows of datagrams that were first sent to these ports of the host, so that the next datagram of
+    /// each goes where the ports lead now; where the address is unspecified, to any address of the host's.
+    ///
+    /// For UDP and SCTP: a TCP connection belongs to the two programs that made it, and is left alone.
+    fn forget_flows(&self, ports: &[HostPorts]) -> Result<(), KernelError>;
 
     /// Opens the sockets of a sandbox's resolver on 127.0.0.11, on ports the kernel chooses, and leads
     /// 127.0.0.11:53 of that sandbox to them; an earlier lead is replaced.
@@ -114,13 +123,14 @@ pub enum SocketKind {
     Stream,
 }
 
-/// A port of the host that is held until this is dropped.
-#[derive(Debug)]
-pub struct PortReservation {
-    /// The port that was reserved.
-    pub port: u16,
-    /// The bound socket that holds it; none in a fake.
-    pub socket: Option<OwnedFd>,
+/// Ports of the host that are held until the last copy of this is dropped.
+#[derive(Clone, Debug)]
+pub struct HeldPorts {
+    /// The ports that are held.
+    pub ports: PortRange,
+    /// The bound, non-blocking sockets that hold them, in step with `ports`; none in a fake, and none where the kernel
+    /// does not know the protocol, for then no process can bind them either.
+    pub sockets: Arc<[OwnedFd]>,
 }
 
 /// The sockets a sandbox's resolver answers on.

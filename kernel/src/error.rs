@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use nix::sys::resource::{self, getrlimit};
 use rnet_model::{Cidr, IfName, Place, Protocol, Resource, SandboxId};
 
 use crate::Refusal;
@@ -305,6 +306,14 @@ pub enum KernelError {
         cause: io::Error,
     },
 
+    /// Flows of datagrams could not be forgotten.
+    #[error("cannot remove the flows of withdrawn ports from the connection tracking table")]
+    ForgetFlows {
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
     /// The sockets of a sandbox's resolver could not be opened.
     #[error("cannot open the resolver's sockets in sandbox {}", .sandbox.short())]
     OpenResolver {
@@ -338,13 +347,32 @@ fn inside(place: &Place) -> String {
 
 /// What keeps a port from being bound, and what can be done.
 fn hindrance(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => {
+            return format!(
+                "each published port takes an open file, and {} are the limit: \
+                 raise it (LimitNOFILE= of netd's service, or ulimit -Hn)",
+                open_files().map_or_else(|| "no more".to_owned(), |limit| limit.to_string()),
+            );
+        }
+        Some(libc::ENFILE) => {
+            return "the host has no room for more open files: raise sysctl fs.file-max".to_owned();
+        }
+        Some(libc::EPROTONOSUPPORT) => return "the kernel does not know this protocol".to_owned(),
+        _ => {}
+    }
     match error.kind() {
         io::ErrorKind::AddrInUse => "address already in use".to_owned(),
         io::ErrorKind::AddrNotAvailable => "the host does not have this address".to_owned(),
         io::ErrorKind::PermissionDenied => {
             "permission denied: CAP_NET_BIND_SERVICE is needed".to_owned()
         }
-        io::ErrorKind::Unsupported => "the kernel does not know this protocol".to_owned(),
         _ => error.to_string(),
     }
+}
+
+/// How many files this process may have open.
+fn open_files() -> Option<u64> {
+    let (limit, _) = getrlimit(resource::Resource::RLIMIT_NOFILE).ok()?;
+    Some(limit)
 }

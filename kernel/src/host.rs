@@ -6,14 +6,15 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use rnet_model::{
-    Cidr, ForeignBridge, HostFacts, IfName, Place, Protocol, SandboxId, Veth, VethPeer,
+    Cidr, ForeignBridge, HostFacts, HostPorts, IfName, Place, PortRange, Protocol, SandboxId, Veth,
+    VethPeer,
 };
 
-use crate::contract::{Host, PortReservation, ResolverSockets, SocketKind};
+use crate::contract::{HeldPorts, Host, ResolverSockets, SocketKind};
 use crate::error::KernelError;
 use crate::netlink::Netlink;
 use crate::rtnl::request;
-use crate::{announce, facts, join, nft, ports};
+use crate::{announce, conntrack, facts, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
@@ -43,16 +44,17 @@ impl Host for Netlink {
         join::foreign_bridge(&mut self.host(), name)
     }
 
-    fn reserve_port(
+    fn hold_ports(
         &self,
         protocol: Protocol,
-        address: SocketAddr,
-    ) -> Result<PortReservation, KernelError> {
-        ports::reserve(protocol, address).map_err(|cause| KernelError::BindPort {
-            protocol,
-            address,
-            cause,
-        })
+        address: Option<IpAddr>,
+        ports: PortRange,
+    ) -> Result<HeldPorts, KernelError> {
+        ports::hold(protocol, address, ports)
+    }
+
+    fn forget_flows(&self, ports: &[HostPorts]) -> Result<(), KernelError> {
+        conntrack::forget(ports).map_err(|source| KernelError::ForgetFlows { source })
     }
 
     fn resolver_sockets(&self, sandbox: SandboxId) -> Result<ResolverSockets, KernelError> {

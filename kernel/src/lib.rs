@@ -9,6 +9,7 @@
 //!   join        bridges adopted, and joined by patches
 //!   remove      making them cease to exist   reaper   deleting links off the caller's path
 //!   host        facts, routes, sockets       ports    ports of the host, held
+//!   conntrack   stale flows, forgotten
 //!   traveller   threads in sandboxes         pins     what keeps sandboxes alive
 //!   rtnl        the conversation with rtnetlink
 //!   mark        what tells rnet's objects from those of others
@@ -20,6 +21,7 @@
 
 mod announce;
 mod batch;
+mod conntrack;
 mod contract;
 mod ensure;
 mod error;
@@ -39,9 +41,7 @@ mod remove;
 mod rtnl;
 mod traveller;
 
-pub use contract::{
-    Firewall, Host, Kernel, Owned, PortReservation, ResolverSockets, SocketKind, Watch,
-};
+pub use contract::{Firewall, HeldPorts, Host, Kernel, Owned, ResolverSockets, SocketKind, Watch};
 pub use error::KernelError;
 pub use firewall::Nftables;
 pub use iptables::{Iptables, Variant as IptablesVariant};

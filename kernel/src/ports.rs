@@ -1,48 +1,59 @@
 //! Sockets: ports of the host held, and sockets opened in places.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockProtocol, SockType, SockaddrStorage, bind, getsockname,
     setsockopt, socket, sockopt,
 };
-use rnet_model::Protocol;
+use rnet_model::{PortRange, Protocol};
 
-use crate::contract::{PortReservation, SocketKind};
+use crate::contract::{HeldPorts, SocketKind};
+use crate::error::KernelError;
 
-/// Binds a port of the calling thread's namespace, so that nobody else can; port 0 lets the kernel choose.
+/// Binds ports of the calling thread's namespace, so that nobody else can; the contract of [`crate::Host::hold_ports`].
 ///
-/// A stream socket never listens: packets for the port are translated before they would reach it. Where the kernel
-/// knows no SCTP, no process can bind its ports either, and nothing needs to be held.
-pub(crate) fn reserve(protocol: Protocol, address: SocketAddr) -> io::Result<PortReservation> {
-    let bound = match bound(protocol, address, false) {
-        // connections of a dead listener linger for a minute (TIME_WAIT): they alone hinder nobody
-        Err(Errno::EADDRINUSE) if protocol == Protocol::Tcp => bound(protocol, address, true),
-        outcome => outcome,
+/// One socket holds a port in both families: half the files and half the memory of two.
+pub(crate) fn hold(
+    protocol: Protocol,
+    address: Option<IpAddr>,
+    ports: PortRange,
+) -> Result<HeldPorts, KernelError> {
+    let whom = |port| SocketAddr::new(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()), port);
+    let refused = |port, cause: Errno| KernelError::BindPort {
+        protocol,
+        address: match address {
+            None => SocketAddr::new(hindered(protocol, port), port),
+            Some(_) => whom(port),
+        },
+        cause: cause.into(),
     };
-    match bound {
-        Ok(socket) => {
-            let port = match address.port() {
-                0 => port_of(&socket)?,
-                port => port,
-            };
-            Ok(PortReservation {
-                port,
-                socket: Some(socket),
-            })
+    let mut sockets = Vec::with_capacity(ports.count() as usize);
+    for port in ports.ports() {
+        match bound(protocol, whom(port), address.is_none()) {
+            Ok(socket) => sockets.push(socket),
+            // no process can bind them either
+            Err(Errno::EPROTONOSUPPORT) if protocol == Protocol::Sctp && port != 0 => {
+                return Ok(HeldPorts {
+                    ports,
+                    sockets: Arc::default(),
+                });
+            }
+            Err(cause) => return Err(refused(port, cause)),
         }
-        Err(Errno::EPROTONOSUPPORT) if protocol == Protocol::Sctp && address.port() != 0 => {
-            Ok(PortReservation {
-                port: address.port(),
-                socket: None,
-            })
-        }
-        Err(Errno::EPROTONOSUPPORT) => Err(io::ErrorKind::Unsupported.into()),
-        Err(error) => Err(error.into()),
     }
+    let ports = match (ports.first(), sockets.first()) {
+        (0, Some(socket)) => PortRange::one(port_of(socket).map_err(|cause| refused(0, cause))?),
+        _ => ports,
+    };
+    Ok(HeldPorts {
+        ports,
+        sockets: sockets.into(),
+    })
 }
 
 /// A non-blocking socket in the calling thread's namespace, of the family of `peer`.
@@ -55,15 +66,42 @@ pub(crate) fn unconnected(peer: SocketAddr, kind: SocketKind) -> io::Result<Owne
     Ok(socket(family(peer), kind, flags, None)?)
 }
 
-fn bound(protocol: Protocol, address: SocketAddr, despite_lingering: bool) -> nix::Result<OwnedFd> {
+/// Which family a port that cannot be bound in both is taken in.
+fn hindered(protocol: Protocol, port: u16) -> IpAddr {
+    let v4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    match bound(protocol, SocketAddr::new(v4, port), false) {
+        Err(_) => v4,
+        Ok(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+fn bound(protocol: Protocol, address: SocketAddr, both_families: bool) -> nix::Result<OwnedFd> {
+    let bound = |despite_lingering| try_bind(protocol, address, both_families, despite_lingering);
+    match bound(false) {
+        // connections of a dead listener linger for a minute (TIME_WAIT): they alone hinder nobody
+        Err(Errno::EADDRINUSE) if protocol == Protocol::Tcp => bound(true),
+        outcome => outcome,
+    }
+}
+
+fn try_bind(
+    protocol: Protocol,
+    address: SocketAddr,
+    both_families: bool,
+    despite_lingering: bool,
+) -> nix::Result<OwnedFd> {
     let (kind, number) = match protocol {
         Protocol::Tcp => (SockType::Stream, SockProtocol::Tcp),
         Protocol::Udp => (SockType::Datagram, SockProtocol::Udp),
         Protocol::Sctp => (SockType::Stream, SockProtocol::Sctp),
     };
-    let socket = socket(family(address), kind, SockFlag::SOCK_CLOEXEC, number)?;
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(family(address), kind, flags, number)?;
     if address.is_ipv6() {
-        setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+        setsockopt(&socket, sockopt::Ipv6V6Only, &!both_families)?;
+    } else if protocol == Protocol::Udp {
+        // nobody reads what is not translated, so nothing is kept of it
+        setsockopt(&socket, sockopt::RcvBuf, &0)?;
     }
     setsockopt(&socket, sockopt::ReuseAddr, &despite_lingering)?;
     bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
@@ -73,11 +111,11 @@ fn bound(protocol: Protocol, address: SocketAddr, despite_lingering: bool) -> ni
     Ok(socket)
 }
 
-fn port_of(socket: &OwnedFd) -> io::Result<u16> {
+fn port_of(socket: &OwnedFd) -> nix::Result<u16> {
     let name = getsockname::<SockaddrStorage>(socket.as_raw_fd())?;
     let v4 = name.as_sockaddr_in().map(|name| name.port());
     let v6 = name.as_sockaddr_in6().map(|name| name.port());
-    v4.or(v6).ok_or_else(|| io::ErrorKind::Unsupported.into())
+    v4.or(v6).ok_or(Errno::EAFNOSUPPORT)
 }
 
 const fn family(address: SocketAddr) -> AddressFamily {

@@ -1,18 +1,19 @@
 //! The fake's side of the contract.
 
 use std::io::{self, Read};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use rnet_model::{
-    Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Place, Protocol, Resource, SandboxId,
-    Veth,
+    Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Place, PortRange, Protocol,
+    Resource, SandboxId, Veth,
 };
 
 use super::{FakeKernel, State};
 use crate::contract::{
-    Firewall, Host, Kernel, Owned, PortReservation, ResolverSockets, SocketKind, Watch,
+    Firewall, HeldPorts, Host, Kernel, Owned, ResolverSockets, SocketKind, Watch,
 };
 use crate::error::KernelError;
 use crate::ports;
@@ -184,37 +185,59 @@ impl Host for FakeKernel {
         state.world.foreign_bridge(name)
     }
 
-    /// Nothing is bound, so two reservations of a port do not collide: only a port that is occupied is refused.
-    fn reserve_port(
+    /// Nothing is bound, so two holds of a port do not collide: only a port that is occupied is refused.
+    fn hold_ports(
         &self,
         protocol: Protocol,
-        address: SocketAddr,
-    ) -> Result<PortReservation, KernelError> {
+        address: Option<IpAddr>,
+        ports: PortRange,
+    ) -> Result<HeldPorts, KernelError> {
         let mut state = self.state();
-        let refused = |cause| KernelError::BindPort {
+        let refused = |address, cause| KernelError::BindPort {
             protocol,
             address,
             cause,
         };
         if state.step_fails() {
-            return Err(refused(failure()));
+            let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+            let address = SocketAddr::new(address, ports.first());
+            return Err(refused(address, failure()));
         }
-        let collides = |(occupied, by): &(Protocol, SocketAddr)| {
+        let collides = |(occupied, by): &&(Protocol, SocketAddr)| {
             *occupied == protocol
-                && by.port() == address.port()
-                && by.is_ipv4() == address.is_ipv4()
-                && (by.ip() == address.ip()
-                    || by.ip().is_unspecified()
-                    || address.ip().is_unspecified())
+                && ports.overlaps(PortRange::one(by.port()))
+                && address.is_none_or(|address| {
+                    by.is_ipv4() == address.is_ipv4()
+                        && (by.ip() == address
+                            || by.ip().is_unspecified()
+                            || address.is_unspecified())
+                })
         };
-        if state.occupied.iter().any(collides) {
-            return Err(refused(io::ErrorKind::AddrInUse.into()));
+        if let Some((_, by)) = state.occupied.iter().find(collides) {
+            let address = address.unwrap_or(match by {
+                SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            });
+            let address = SocketAddr::new(address, by.port());
+            return Err(refused(address, io::ErrorKind::AddrInUse.into()));
         }
-        let port = match address.port() {
-            0 => state.next_port(),
-            port => port,
+        let ports = match ports.first() {
+            0 => PortRange::one(state.next_port()),
+            _ => ports,
         };
-        Ok(PortReservation { port, socket: None })
+        Ok(HeldPorts {
+            ports,
+            sockets: Arc::default(),
+        })
+    }
+
+    fn forget_flows(&self, ports: &[HostPorts]) -> Result<(), KernelError> {
+        let mut state = self.state();
+        if state.step_fails() {
+            return Err(KernelError::ForgetFlows { source: failure() });
+        }
+        state.forgotten.extend(ports);
+        Ok(())
     }
 
     /// The sockets are the host's own, on 127.0.0.1.

@@ -15,8 +15,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rnet_model::{
-    Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Mtu, Place, Protocol, Resource,
-    VethPeer,
+    Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Mtu, Place, Protocol,
+    Resource, VethPeer,
 };
 
 use world::World;
@@ -35,6 +35,7 @@ struct State {
     facts: HostFacts,
     routes: Vec<Cidr>,
     occupied: BTreeSet<(Protocol, SocketAddr)>,
+    forgotten: Vec<HostPorts>,
     last_port: u16,
     announced: Vec<(VethPeer, Vec<IpAddr>)>,
     steps: usize,
@@ -100,6 +101,11 @@ impl FakeKernel {
     /// What neighbours were told, in order.
     pub fn announced(&self) -> Vec<(VethPeer, Vec<IpAddr>)> {
         self.state().announced.clone()
+    }
+
+    /// The ports whose flows were forgotten, in order, ever.
+    pub fn forgotten(&self) -> Vec<HostPorts> {
+        self.state().forgotten.clone()
     }
 
     /// Lets a link of somebody else exist on the host.

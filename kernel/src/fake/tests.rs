@@ -131,17 +131,12 @@ fn foreign_links_and_occupied_ports_are_in_the_way() {
 
     let tcp = rnet_model::Protocol::Tcp;
     fake.occupy_port(tcp, "127.0.0.1:80".parse().unwrap());
-    let error = fake
-        .reserve_port(tcp, "0.0.0.0:80".parse().unwrap())
-        .unwrap_err();
+    let hold = |port| fake.hold_ports(tcp, None, rnet_model::PortRange::one(port));
+    let error = hold(80).unwrap_err();
     assert_eq!(
         error.to_string(),
         "failed to bind host port 0.0.0.0:80/tcp: address already in use"
     );
-    let ports = [(); 2].map(|()| {
-        fake.reserve_port(tcp, "0.0.0.0:0".parse().unwrap())
-            .unwrap()
-            .port
-    });
+    let ports = [(); 2].map(|()| hold(0).unwrap().ports);
     assert_ne!(ports[0], ports[1]);
 }

@@ -2,8 +2,8 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use rnet_kernel::{Host, PortReservation};
-use rnet_model::Protocol;
+use rnet_kernel::{HeldPorts, Host};
+use rnet_model::{PortRange, Protocol};
 
 use crate::lab::{Lab, lab};
 
@@ -112,7 +112,11 @@ fn the_other_family_and_the_other_protocol_are_free() {
             let wanted = wanted.parse().unwrap();
             [Protocol::Tcp, Protocol::Udp].map(|protocol| reserve(lab, protocol, wanted).unwrap())
         });
-        assert!(held.iter().flatten().all(|held| held.port == 80));
+        assert!(
+            held.iter()
+                .flatten()
+                .all(|held| held.ports == PortRange::one(80))
+        );
     });
 }
 
@@ -141,8 +145,8 @@ fn the_kernel_chooses_a_port_that_others_cannot_have() {
         lab.ip("link set lo up");
         for protocol in [Protocol::Tcp, Protocol::Udp] {
             let held = reserve(lab, protocol, "0.0.0.0:0".parse().unwrap()).unwrap();
-            assert_ne!(held.port, 0);
-            let again = SocketAddr::from(([127, 0, 0, 1], held.port));
+            assert_ne!(held.ports.first(), 0);
+            let again = SocketAddr::from(([127, 0, 0, 1], held.ports.first()));
             reserve(lab, protocol, again).unwrap_err();
         }
     });
@@ -163,8 +167,8 @@ fn an_address_the_host_does_not_have_is_named() {
 fn a_port_of_a_protocol_the_kernel_does_not_know_needs_no_socket() {
     lab(|lab| {
         let held = reserve(lab, Protocol::Sctp, "0.0.0.0:80".parse().unwrap()).unwrap();
-        assert_eq!(held.port, 80);
-        if held.socket.is_none() {
+        assert_eq!(held.ports, PortRange::one(80));
+        if held.sockets.is_empty() {
             let error = reserve(lab, Protocol::Sctp, "0.0.0.0:0".parse().unwrap()).unwrap_err();
             assert!(
                 error.ends_with("the kernel does not know this protocol"),
@@ -174,8 +178,9 @@ fn a_port_of_a_protocol_the_kernel_does_not_know_needs_no_socket() {
     });
 }
 
-fn reserve(lab: &Lab, protocol: Protocol, address: SocketAddr) -> Result<PortReservation, String> {
+fn reserve(lab: &Lab, protocol: Protocol, address: SocketAddr) -> Result<HeldPorts, String> {
+    let ports = PortRange::one(address.port());
     lab.kernel
-        .reserve_port(protocol, address)
+        .hold_ports(protocol, Some(address.ip()), ports)
         .map_err(|error| error.to_string())
 }

@@ -4,6 +4,7 @@
 
 mod attach;
 mod bridges;
+mod flows;
 mod foreign;
 mod host;
 mod lab;

@@ -10,11 +10,11 @@ use netd::state::{Change, State};
 use netd::store::{Store, StoreError};
 use rnet_kernel::fake::FakeKernel;
 use rnet_kernel::{
-    Firewall, Host, Kernel, KernelError, Owned, PortReservation, ResolverSockets, SocketKind, Watch,
+    Firewall, HeldPorts, Host, Kernel, KernelError, Owned, ResolverSockets, SocketKind, Watch,
 };
 use rnet_model::{
-    Cidr, FirewallPolicy, ForeignBridge, HostFacts, IfName, Place, Protocol, Resource, SandboxId,
-    Veth,
+    Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Place, PortRange, Protocol,
+    Resource, SandboxId, Veth,
 };
 
 /// Counts calls, and burns out.
@@ -155,12 +155,21 @@ impl Host for Machine {
         self.kernel.routes()
     }
 
-    fn reserve_port(
+    fn hold_ports(
         &self,
         protocol: Protocol,
-        address: SocketAddr,
-    ) -> Result<PortReservation, KernelError> {
-        self.kernel.reserve_port(protocol, address)
+        address: Option<IpAddr>,
+        ports: PortRange,
+    ) -> Result<HeldPorts, KernelError> {
+        self.kernel.hold_ports(protocol, address, ports)
+    }
+
+    fn forget_flows(&self, ports: &[HostPorts]) -> Result<(), KernelError> {
+        if self.fuse.holds() {
+            self.kernel.forget_flows(ports)
+        } else {
+            Err(dead())
+        }
     }
 
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {
