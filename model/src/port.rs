@@ -121,6 +121,14 @@ impl PortRange {
         Some(Self { first, last })
     }
 
+    /// This range and the next in one, if that goes on where this one ends.
+    pub fn followed_by(self, next: Self) -> Option<Self> {
+        (self.last.checked_add(1) == Some(next.first)).then_some(Self {
+            first: self.first,
+            last: next.last,
+        })
+    }
+
     /// Its ports, in order.
     pub const fn ports(self) -> RangeInclusive<u16> {
         self.first..=self.last
@@ -173,6 +181,15 @@ impl PublishedPorts {
         self.protocol == protocol && self.container_ports.overlaps(PortRange::one(port))
     }
 
+    /// The host's side of them.
+    pub const fn host(&self) -> HostPorts {
+        HostPorts {
+            protocol: self.protocol,
+            address: self.host_address,
+            ports: self.host_ports,
+        }
+    }
+
     /// Each host port with the sandbox's port it leads to.
     pub fn pairs(&self) -> impl Iterator<Item = (u16, u16)> + use<> {
         self.host_ports.ports().zip(self.container_ports.ports())
@@ -181,12 +198,7 @@ impl PublishedPorts {
 
 impl fmt::Display for PublishedPorts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = HostPorts {
-            protocol: self.protocol,
-            address: self.host_address,
-            ports: self.host_ports,
-        };
-        write!(f, "{host} -> {}", self.container_ports)
+        write!(f, "{} -> {}", self.host(), self.container_ports)
     }
 }
 
@@ -203,6 +215,9 @@ mod tests {
         );
         assert_eq!(range.moved_to(80), Some(PortRange::new(80, 90).unwrap()));
         assert_eq!(range.moved_to(65_530), None);
+        let next = PortRange::new(8011, 8020).unwrap();
+        assert_eq!(range.followed_by(next), PortRange::new(8000, 8020).ok());
+        assert_eq!(next.followed_by(range), None);
         assert_eq!(PortRange::one(80).to_string(), "80");
         assert!(range.overlaps(PortRange::one(8010)) && !range.overlaps(PortRange::one(8011)));
         assert_eq!(PortRange::new(2, 1), Err(InvalidPortRange(2, 1)));

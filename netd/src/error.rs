@@ -6,6 +6,7 @@ use rnet_dns::DnsError;
 use rnet_drivers::DriverError;
 use rnet_ipam::IpamError;
 use rnet_kernel::KernelError;
+use rnet_relay::RelayError;
 use rnet_runtime_glue::RuntimeError;
 use rnet_runtime_glue::image::ImageError;
 use rnet_runtime_glue::log::LogError;
@@ -91,6 +92,9 @@ pub enum Error {
     /// The kernel refused.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// The relay refused.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     /// The embedded DNS refused.
     #[error(transparent)]
     Dns(#[from] DnsError),

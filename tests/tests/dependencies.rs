@@ -6,12 +6,13 @@ use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate of ours, and those it may use; tests may use any.
-const STAR: [(&str, &[&str]); 10] = [
+const STAR: [(&str, &[&str]); 11] = [
     ("rnet-model", &[]),
     ("rnet-drivers", &["rnet-model"]),
     ("rnet-ipam", &["rnet-model"]),
     ("rnet-dns", &["rnet-model"]),
     ("rnet-kernel", &["rnet-model"]),
+    ("rnet-relay", &["rnet-model"]),
     ("rnet-runtime-glue", &["rnet-model"]),
     ("rnet-cli", &["rnet-model"]),
     (
@@ -22,6 +23,7 @@ const STAR: [(&str, &[&str]); 10] = [
             "rnet-ipam",
             "rnet-dns",
             "rnet-kernel",
+            "rnet-relay",
             "rnet-runtime-glue",
         ],
     ),

@@ -99,7 +99,7 @@ fn stage(test: impl Fn(&Lab, &Nftables, [IpAddr; 4]) + Send + Sync) {
             lab.ip("link set lo up");
             let addresses = addresses.map(|it| it.parse().unwrap());
             for address in &addresses[..3] {
-                lab.ip(&format!("address add {address} dev lo"));
+                lab.ip(&format!("address add {address} dev lo nodad"));
             }
             lab.ip(&format!("route add {} dev lo", addresses[3]));
             test(lab, &Nftables::open().unwrap(), addresses);

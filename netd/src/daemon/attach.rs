@@ -133,6 +133,7 @@ impl Daemon {
         let made = self
             .protect()
             .and_then(|()| Ok(self.hands.kernel.ensure_all(&plan.resources)?))
+            .and_then(|()| self.lead_ports(plan.sandbox))
             .and_then(|()| self.confirm(&plan));
         made.inspect_err(|_| self.undo(plan.sandbox, &plan.endpoints, plan.whole))
     }

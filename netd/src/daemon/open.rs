@@ -38,6 +38,7 @@ impl Daemon {
         }
         let runtime = Runtime::new(running, shim, settings.cgroup_parent.clone());
         let sockets = Arc::new(HostSockets(Arc::clone(&hands.host)));
+        let ports = ports::Ports::new(&tasks)?;
         let daemon = Arc::new(Self {
             announcers: Announcers::new(Arc::clone(&hands.host), tasks.clone()),
             resolver: Names::new(tasks.clone(), sockets),
@@ -49,7 +50,7 @@ impl Daemon {
             volumes: Mutex::default(),
             protecting: Mutex::default(),
             lives: hold::Holds::default(),
-            ports: ports::Ports::default(),
+            ports,
             execs: exec::Execs::default(),
             waiters: streams::Waiters::default(),
             images,

@@ -115,7 +115,10 @@ impl Daemon {
             let id = sandbox.id.short();
             tracing::error!(sandbox = id, "not rebuilt: {}", chain(&error));
         }
-        self.hold_ports_again(sandbox.id, sandbox.ports.clone());
+        if let Err(error) = self.lead_ports_again(sandbox.id, &sandbox.ports) {
+            let id = sandbox.id.short();
+            tracing::error!(sandbox = id, "ports not led again: {}", chain(&error));
+        }
     }
 
     /// Removes marked kernel objects that nobody recorded, and the rules of another backend.

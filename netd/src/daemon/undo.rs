@@ -28,6 +28,7 @@ impl Daemon {
             self.protect().err(),
             // before a link goes: a sandbox that has another way out is never without one
             self.settle_routes(sandbox, whole).err(),
+            self.lead_ports(sandbox).err(),
         ];
         let unmade = self.remove_from_kernel(sandbox, &endpoints, whole);
         let kept = self.drop_records(sandbox, &endpoints, whole).err();

@@ -2,6 +2,8 @@
 
 mod gateway;
 mod policy;
+mod target;
 
 pub use gateway::{Gateways, default_routes, gateways, in_order};
 pub use policy::policy;
+pub use target::{Targets, targets};

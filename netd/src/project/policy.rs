@@ -96,7 +96,8 @@ fn family(networks: &Networks, endpoint: &Endpoint, v4: bool) -> FamilyPolicy {
         .unwrap_or_default()
 }
 
-fn address(endpoint: &Endpoint, v4: bool) -> Option<IpAddr> {
+/// An endpoint's address of that family.
+pub(super) fn address(endpoint: &Endpoint, v4: bool) -> Option<IpAddr> {
     endpoint
         .addresses
         .iter()

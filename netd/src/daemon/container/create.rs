@@ -57,6 +57,7 @@ impl Daemon {
             config.exposed_ports.as_deref().unwrap_or_default(),
         );
         check_host(&host)?;
+        PortRequest::parse(host.port_bindings.as_ref(), config.labels.as_ref())?;
         config::complete_host(&mut host);
         let volumes = self.settle_volumes(volumes, &image)?;
         let mut state = self.state();
@@ -104,9 +105,6 @@ pub(super) fn paths(host: &HostConfig) -> impl Iterator<Item = &String> {
 fn check_host(host: &HostConfig) -> Result<()> {
     limits::check(host)?;
     sysctls::check(host)?;
-    if let Some(bindings) = &host.port_bindings {
-        PortRequest::parse(bindings)?;
-    }
     for bind in paths(host) {
         spec::parse_bind(bind)?;
     }

@@ -87,18 +87,17 @@ impl Daemon {
             }
             Ok::<_, Error>((requests, families))
         })?;
-        let bindings = container.host_config.port_bindings.as_ref();
-        let wanted = bindings
-            .map(PortRequest::parse)
-            .transpose()?
-            .unwrap_or_default();
+        let wanted = PortRequest::parse(
+            container.host_config.port_bindings.as_ref(),
+            container.config.labels.as_ref(),
+        )?;
         let wanted = self.bound(wanted, container)?;
         let claim = self.claim_ports(&wanted, families)?;
         let sandbox = Sandbox {
             id,
             container: container.id,
             dns: dns_config(container)?,
-            ports: claim.ports.clone(),
+            ports: claim.published(),
             resources: sysctls::resources(&container.host_config, id),
         };
         self.ports.keep(id, claim);

@@ -48,11 +48,14 @@ impl Taken {
                     || address.is_unspecified()
                     || wanted.address.is_unspecified())
         };
-        let places = self.0.iter().filter(|((protocol, address), _)| {
-            *protocol == wanted.protocol && same(address)
-        });
+        let places = self
+            .0
+            .iter()
+            .filter(|((protocol, address), _)| *protocol == wanted.protocol && same(address));
         let ports = places.filter_map(|(_, ranges)| first_overlap(ranges, wanted.ports));
-        ports.min().map(|port| SocketAddr::new(wanted.address, port))
+        ports
+            .min()
+            .map(|port| SocketAddr::new(wanted.address, port))
     }
 }
 
@@ -61,7 +64,9 @@ fn first_overlap(ranges: &Ranges, wanted: PortRange) -> Option<u16> {
     let within = ranges.range(wanted.ports()).next();
     let overlapping = before.into_iter().chain(within).map(|(_, range)| range);
     let mut overlapping = overlapping.filter(|range| range.overlaps(wanted));
-    overlapping.next().map(|range| range.first().max(wanted.first()))
+    overlapping
+        .next()
+        .map(|range| range.first().max(wanted.first()))
 }
 
 #[cfg(test)]
@@ -123,7 +128,9 @@ mod tests {
     #[test]
     fn twenty_thousand_ports_beside_ten_thousand_are_found_free_at_once() {
         let mut taken = Taken::default();
-        let held: Vec<_> = (1..=10_000).map(|port| ports("0.0.0.0", port, port)).collect();
+        let held: Vec<_> = (1..=10_000)
+            .map(|port| ports("0.0.0.0", port, port))
+            .collect();
         taken.take(&held).unwrap();
         taken.take(&[ports("0.0.0.0", 20_000, 39_999)]).unwrap();
         let refusal = taken.take(&[ports("0.0.0.0", 10_000, 29_999)]).unwrap_err();
