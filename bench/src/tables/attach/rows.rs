@@ -15,7 +15,8 @@ pub(super) struct Row {
 /// Prints all of them, and judges rnet by them.
 pub(super) fn print(rows: &[Row]) {
     let columns = [
-        "who", "present", "ports", "attach", "CPU", "× floor", "× rnet", "detach", "CPU", "× rnet",
+        "who", "present", "ports", "attach", "× floor", "× rnet", "CPU", "× floor", "detach",
+        "× rnet", "CPU",
     ];
     let mut table = report::table(&columns);
     for row in rows {
@@ -25,12 +26,13 @@ pub(super) fn print(rows: &[Row]) {
             row.present.to_string(),
             row.ports.to_string(),
             time(row.attach.wall),
-            time(row.attach.cpu),
             times(beside("floor").map(|floor| ratio(row.attach.wall, floor.attach.wall))),
             times(beside("rnet").map(|rnet| ratio(row.attach.wall, rnet.attach.wall))),
+            time(row.attach.cpu),
+            times(beside("floor").map(|floor| ratio(row.attach.cpu, floor.attach.cpu))),
             time(row.detach.wall),
-            time(row.detach.cpu),
             times(beside("rnet").map(|rnet| ratio(row.detach.wall, rnet.detach.wall))),
+            time(row.detach.cpu),
         ]);
     }
     println!("{table}\n");
