@@ -20,6 +20,8 @@ use crate::state::{Change, State};
 
 /// The format this program writes; it reads it and all before it.
 const FORMAT: u64 = 1;
+/// Of a file in memory, in bytes: records are in the state, and read from here at the start only.
+const CACHE: usize = 512 * 1024;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const NETWORKS: Records = TableDefinition::new("networks");
@@ -142,7 +144,8 @@ impl File {
         if empty {
             return Err(StoreError::Damaged { path, source: None });
         }
-        let database = Database::open(&path).map_err(|error| open_error(&path, error))?;
+        let database = Database::builder().set_cache_size(CACHE).open(&path);
+        let database = database.map_err(|error| open_error(&path, error))?;
         let file = Self { path, database };
         match file.format().map_err(|error| file.damaged(error))? {
             found @ 1..=FORMAT => {
