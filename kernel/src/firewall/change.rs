@@ -1,7 +1,6 @@
 //! What must change in the table's sets for one policy to become another.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 use rnet_model::{FirewallPolicy, HostPorts, NetworkPolicy, OpenPorts, Publication};
 
@@ -15,7 +14,8 @@ pub(super) struct Change {
     /// To be deleted before `added` is added: an element that changes is in both.
     pub(super) deleted: Elements,
     pub(super) added: Elements,
-    networks: Option<BTreeSet<NetworkPolicy>>,
+    gone: Vec<NetworkPolicy>,
+    come: Vec<NetworkPolicy>,
     withdrawn: Vec<HostPorts>,
     published: Vec<(HostPorts, Publication)>,
     closed: Vec<OpenPorts>,
@@ -26,9 +26,7 @@ impl Change {
     /// What leads from `old` to `new`; an error if `new` asks for what cannot be done.
     pub(super) fn between(old: &FirewallPolicy, new: &FirewallPolicy) -> Result<Self, KernelError> {
         let mut change = Self::default();
-        if old.networks != new.networks {
-            change.networks(&old.networks, &new.networks);
-        }
+        change.networks(differing(&old.networks, &new.networks, |&network| network));
         let published = differing(&old.published, &new.published, |(ports, _)| **ports);
         for (ports, to) in published.gone {
             put(&mut change.deleted, content::published(ports, to)?);
@@ -58,9 +56,10 @@ impl Change {
     ///
     /// Cheaper than a copy of the new policy, which is almost all old.
     pub(super) fn remember(self, policy: &mut FirewallPolicy) {
-        if let Some(networks) = self.networks {
-            policy.networks = networks;
+        for network in &self.gone {
+            policy.networks.remove(network);
         }
+        policy.networks.extend(self.come);
         for ports in &self.withdrawn {
             policy.published.remove(ports);
         }
@@ -71,11 +70,14 @@ impl Change {
         policy.opened.extend(self.opened);
     }
 
-    fn networks(&mut self, old: &BTreeSet<NetworkPolicy>, new: &BTreeSet<NetworkPolicy>) {
-        let (before, after) = (content::networks(old), content::networks(new));
+    /// A network that changed is gone and come, and what it is in both times stays; no two share a bridge.
+    fn networks(&mut self, networks: Differing<&NetworkPolicy>) {
+        let before = content::networks(&networks.gone);
+        let after = content::networks(&networks.come);
         put(&mut self.deleted, before.difference(&after).cloned());
         put(&mut self.added, after.difference(&before).cloned());
-        self.networks = Some(new.clone());
+        self.gone = networks.gone.into_iter().cloned().collect();
+        self.come = networks.come.into_iter().cloned().collect();
     }
 }
 

@@ -20,9 +20,9 @@ use crate::nft::{Element, Value};
 /// An element, and the name of the set or map it is in.
 pub(super) type Member = (&'static str, Element);
 
-/// The elements of all networks.
-pub(super) fn networks(networks: &BTreeSet<NetworkPolicy>) -> BTreeSet<Member> {
-    networks.iter().flat_map(network).collect()
+/// The elements of networks.
+pub(super) fn networks(networks: &[&NetworkPolicy]) -> BTreeSet<Member> {
+    networks.iter().copied().flat_map(network).collect()
 }
 
 /// The elements of published ports: one interval if they keep their numbers, else one each.

@@ -77,3 +77,34 @@ fn a_thousand_networks_fit_one_table() {
     assert!(lab.outside.tcp("192.0.2.1:8080").is_some());
     assert_eq!(lab.c3.tcp("172.25.0.2:80"), None);
 }
+
+#[test]
+fn a_range_of_twenty_thousand_ports_is_one_element_whoever_listens() {
+    let Some(lab) = Lab::new() else { return };
+    lab.c1.serve(45_000);
+    let mut many = policy(&[]);
+    publish(&mut many, 10_000, MANY);
+    lab.apply(&many);
+    let before = many.clone();
+    let (ports, to) = crate::sample::publish("0.0.0.0", 30_000, 49_999, "172.25.0.2", 30_000, &[]);
+    many.published.insert(ports, to);
+    let round = |what: &str| {
+        let mut least = [Duration::MAX; 2];
+        for _ in 0..20 {
+            let took = [timed(|| lab.apply(&many)), timed(|| lab.apply(&before))];
+            least = [least[0].min(took[0]), least[1].min(took[1])];
+        }
+        eprintln!("20000 ports published, and withdrawn, {what}: {least:?}");
+    };
+    round("nobody listening");
+    let watch = lab.host.run(|| lab.firewall.watch().unwrap().unwrap());
+    round("with a watch");
+    let all = timed(|| {
+        lab.apply(&policy(&[]));
+        lab.apply(&before);
+    });
+    eprintln!("{MANY} ports withdrawn and published, with a watch: {all:?}");
+    drop(watch);
+    lab.apply(&many);
+    assert!(lab.outside.tcp("192.0.2.1:45000").is_some());
+}
