@@ -1,6 +1,6 @@
 //! Why a driver cannot answer.
 
-use rnet_model::InvalidInterfaceSysctl;
+use rnet_model::{Cidr, InvalidInterfaceSysctl};
 
 /// What was asked of a network or an endpoint that its driver cannot honour.
 ///
@@ -17,14 +17,6 @@ pub enum DriverError {
         value: String,
         /// What could stand there.
         expected: &'static str,
-    },
-    /// An option of Docker's that rnet cannot honour with this value.
-    #[error("option {label} is not supported with the value {value:?} yet: leave it out")]
-    UnsupportedOption {
-        /// The option.
-        label: String,
-        /// Its value.
-        value: String,
     },
     /// A label in Docker's name space that names no option, most likely misspelt.
     #[error("unknown option {label}: correct its spelling or leave it out")]
@@ -50,6 +42,30 @@ pub enum DriverError {
     IsolatedButNotInternal {
         /// The network's name.
         network: String,
+    },
+    /// A network has as many endpoints as its bridges have ports.
+    #[error(
+        "network {network} is full: it has {endpoints} endpoints, and no bridge has a port left"
+    )]
+    NetworkFull {
+        /// The network's name.
+        network: String,
+        /// How many endpoints it has room for.
+        endpoints: usize,
+    },
+    /// A subnet is of addresses that no interface may have.
+    #[error("multicast subnet {subnet} is not allowed: choose another")]
+    Multicast {
+        /// The subnet.
+        subnet: Cidr,
+    },
+    /// A subnet takes part of the addresses that every bridge with IPv6 has.
+    #[error(
+        "subnet {subnet} clashes with the link-local prefix fe80::/64: choose another, or all of it"
+    )]
+    ClashesWithLinkLocal {
+        /// The subnet.
+        subnet: Cidr,
     },
     /// A network has IPv6 and the host's kernel has not.
     #[error(

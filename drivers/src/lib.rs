@@ -36,6 +36,21 @@ pub trait Driver: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Which of the network's bridges a new endpoint joins, given how many endpoints each has; the first is 0.
+    fn shard(&self, _network: &Network, _taken: &[usize]) -> Result<usize, DriverError> {
+        Ok(0)
+    }
+
+    /// What the host needs once a shard is joined, beside what the network stands on; nothing for the first.
+    fn shard_resources(
+        &self,
+        _network: &Network,
+        _shard: usize,
+        _facts: &HostFacts,
+    ) -> Result<Vec<Resource>, DriverError> {
+        Ok(Vec::new())
+    }
+
     /// What attaches one endpoint, default routes left out: those are the sandbox's, chosen among its endpoints.
     fn endpoint_resources(
         &self,

@@ -1,17 +1,19 @@
 //! The bridge driver: endpoints are veth ports of one bridge, which the host routes and translates for.
 
 use std::iter::once;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use rnet_model::{
-    Bridge as BridgeLink, Cidr, Endpoint, HostFacts, IfName, InterfaceSysctl, MacAddress, Network,
-    NetworkPolicy, Object, Resource, Subnet, Veth, VethPeer,
+    Cidr, Endpoint, HostFacts, IfName, InterfaceSysctl, Network, NetworkPolicy, Object, Resource,
+    Subnet, Veth, VethPeer,
 };
 
 use crate::{Announcements, Driver, DriverError};
 
+mod link;
 mod options;
 mod reach;
+mod shard;
 #[cfg(test)]
 mod tests;
 
@@ -36,18 +38,26 @@ impl Driver for Bridge {
     ) -> Result<Vec<Resource>, DriverError> {
         check(network, facts)?;
         let options = Options::of(network)?;
-        let bridge = BridgeLink {
-            name: options.bridge.clone(),
-            mac: bridge_mac(network),
-            mtu: options.link_mtu(network, facts),
+        let objects = match &facts.bridge {
+            Some(foreign) => link::adopted(network, &options, foreign),
+            None => link::own(network, &options, facts),
         };
-        let objects = [
-            forwarding(network),
-            vec![Object::Bridge(bridge)],
-            bridge_sysctls(network, &options, facts),
-            bridge_addresses(network, &options),
-        ];
+        let objects = [forwarding(network), objects];
         Ok(objects.into_iter().flatten().map(Resource::host).collect())
+    }
+
+    fn shard(&self, network: &Network, taken: &[usize]) -> Result<usize, DriverError> {
+        shard::with_room(network, taken)
+    }
+
+    fn shard_resources(
+        &self,
+        network: &Network,
+        shard: usize,
+        facts: &HostFacts,
+    ) -> Result<Vec<Resource>, DriverError> {
+        let options = Options::of(network)?;
+        Ok(shard::resources(network, &options, shard, facts))
     }
 
     fn endpoint_resources(
@@ -60,8 +70,8 @@ impl Driver for Bridge {
         let options = Options::of(network)?;
         let veth = Object::Veth(Veth {
             name: host_end(endpoint),
-            mtu: options.link_mtu(network, facts),
-            bridge: options.bridge,
+            mtu: link::port_mtu(network, &options, facts),
+            bridge: shard::bridge(network, &options, endpoint.shard),
             isolated: !options.icc,
             hairpin: facts.bridges_filter,
             peer: VethPeer {
@@ -105,7 +115,10 @@ impl Driver for Bridge {
         let Options {
             bridge, icc, reach, ..
         } = options;
-        Ok(Some(reach.policy(network, bridge, icc)))
+        Ok(Some(NetworkPolicy {
+            shards: shard::recorded(network).cloned().collect(),
+            ..reach.policy(network, bridge, icc)
+        }))
     }
 
     fn host_interface(&self, network: &Network) -> Result<Option<IfName>, DriverError> {
@@ -125,6 +138,17 @@ fn check(network: &Network, facts: &HostFacts) -> Result<(), DriverError> {
         return Err(DriverError::MultipleSubnets {
             network: network.name.clone(),
         });
+    }
+    for subnet in subnets(network, false).map(|it| it.subnet) {
+        let link_local =
+            Cidr::new(link::link_local().network(), 64).expect("64 is within an IPv6 address");
+        if subnet.ip().is_multicast() {
+            return Err(DriverError::Multicast { subnet });
+        }
+        let clash = subnet.contains(link_local.network()) || link_local.contains(subnet.network());
+        if clash && subnet != link_local {
+            return Err(DriverError::ClashesWithLinkLocal { subnet });
+        }
     }
     if network.enable_ipv6 && !facts.ipv6 {
         return Err(DriverError::HostWithoutIpv6 {
@@ -150,12 +174,6 @@ fn gateway(subnet: &Subnet) -> Option<IpAddr> {
         .or(subnet.gateway)
 }
 
-/// Fixed for the life of the network, so that neighbours' caches stay true when `netd` makes its bridge again.
-fn bridge_mac(network: &Network) -> MacAddress {
-    let [a, b, c, d, ..] = network.id.bytes();
-    MacAddress::local([0x02, 0x42, a, b, c, d])
-}
-
 fn host_end(endpoint: &Endpoint) -> IfName {
     let id = endpoint.id.to_string();
     format!("veth{}", &id[..11])
@@ -176,22 +194,6 @@ fn forwarding(network: &Network) -> Vec<Object> {
         .collect()
 }
 
-fn bridge_sysctls(network: &Network, options: &Options, facts: &HostFacts) -> Vec<Object> {
-    let bridge = &options.bridge;
-    let mut sysctls = Vec::new();
-    if network.enable_ipv4 && !network.internal {
-        // Ports published on 127.0.0.1 are translated, so packets to the bridge have a loopback source.
-        sysctls.push(sysctl(
-            format!("net/ipv4/conf/{bridge}/route_localnet"),
-            "1",
-        ));
-    }
-    // without IPv6 a bridge has no link-local address either, and still passes its frames
-    let ipv6 = network.enable_ipv6 && !options.reach.is_isolated(false);
-    sysctls.extend(ipv6_sysctls(bridge, ipv6, facts));
-    sysctls
-}
-
 fn endpoint_sysctls(endpoint: &Endpoint, facts: &HostFacts) -> Vec<Object> {
     let own = endpoint.addresses.iter().copied();
     let mut addresses = own.chain(endpoint.settings.link_local_cidrs());
@@ -206,25 +208,6 @@ fn ipv6_sysctls(link: &IfName, enable: bool, facts: &HostFacts) -> Vec<Object> {
         (true, false) => vec![on("disable_ipv6", "1")],
         (true, true) => vec![on("disable_ipv6", "0"), on("accept_ra", "0")],
     }
-}
-
-fn bridge_addresses(network: &Network, options: &Options) -> Vec<Object> {
-    let reachable = |v4| !options.reach.is_isolated(v4);
-    let gateways = network
-        .subnets
-        .iter()
-        .filter(|subnet| reachable(subnet.subnet.is_ipv4()))
-        .filter_map(|subnet| Cidr::new(subnet.gateway?, subnet.subnet.prefix()).ok());
-    gateways
-        .chain((network.enable_ipv6 && reachable(false)).then(link_local))
-        .map(|cidr| address(&options.bridge, cidr))
-        .collect()
-}
-
-/// The same on every bridge, as in libnetwork: a router's address that needs no configuration.
-fn link_local() -> Cidr {
-    let router = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-    Cidr::new(router.into(), 64).expect("64 is within an IPv6 address")
 }
 
 fn address(link: &IfName, cidr: Cidr) -> Object {

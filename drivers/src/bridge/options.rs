@@ -14,6 +14,12 @@ use crate::{Announcements, DriverError};
 const NAME: &str = "com.docker.network.bridge.name";
 const ICC: &str = "com.docker.network.bridge.enable_icc";
 const DEFAULT_BRIDGE: &str = "com.docker.network.bridge.default_bridge";
+const INHIBIT_IPV4: &str = "com.docker.network.bridge.inhibit_ipv4";
+/// Already in the network's families when a driver sees them.
+const ENABLE: [&str; 2] = [
+    "com.docker.network.enable_ipv4",
+    "com.docker.network.enable_ipv6",
+];
 const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
 const MTU: &str = "com.docker.network.driver.mtu";
 const INTERFACE_PREFIX: &str = "com.docker.network.container_iface_prefix";
@@ -24,13 +30,6 @@ const ENDPOINT_IFNAME: &str = "com.docker.network.endpoint.ifname";
 
 /// Everything below this is Docker's, so a label there that no one knows is a mistake.
 const DOCKERS: &str = "com.docker.network.";
-
-/// Options of Docker's that rnet lacks, each with the one value that asks for what rnet does anyway.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("com.docker.network.bridge.inhibit_ipv4", "false"),
-    ("com.docker.network.enable_ipv4", ""),
-    ("com.docker.network.enable_ipv6", ""),
-];
 
 /// The kernel's default for bridges and veths, in bytes.
 const ETHERNET_MTU: u32 = 1500;
@@ -47,6 +46,8 @@ pub(super) struct Options {
     pub(super) icc: bool,
     /// What reaches the network, and as whom it leaves.
     pub(super) reach: Reach,
+    /// Whether the bridge goes without the IPv4 gateway's address, which is another machine's.
+    pub(super) inhibit_ipv4: bool,
     /// The MTU of the bridge and its endpoints, if it was fixed.
     pub(super) mtu: Option<Mtu>,
     /// What interface names inside a sandbox begin with.
@@ -67,6 +68,7 @@ impl Options {
                 .expect("br- and 12 hex digits are a valid name"),
             icc: true,
             reach: Reach::default(),
+            inhibit_ipv4: false,
             mtu: None,
             interface_prefix: "eth".to_owned(),
             host_binding: None,
@@ -105,6 +107,8 @@ impl Options {
                 if value.is_empty() => {}
             NAME => self.bridge = parse(label, value, "an interface name of 1 to 15 characters")?,
             ICC => self.icc = boolean(label, value)?,
+            INHIBIT_IPV4 => self.inhibit_ipv4 = boolean(label, value)?,
+            _ if ENABLE.contains(&label) => _ = boolean(label, value)?,
             DEFAULT_BRIDGE => _ = boolean(label, value)?,
             MTU => self.mtu = mtu(label, value)?,
             INTERFACE_PREFIX => self.interface_prefix = prefix(label, value)?,
@@ -117,7 +121,7 @@ impl Options {
             }
             HOST_BINDING => self.host_binding = Some(parse(label, value, "an IP address")?),
             _ if self.reach.set(label, value)? => {}
-            _ => refuse(label, value)?,
+            _ => refuse(label)?,
         }
         Ok(())
     }
@@ -128,20 +132,16 @@ pub(super) fn check_endpoint(options: &BTreeMap<String, String>) -> Result<(), D
     options
         .iter()
         .filter(|(label, _)| ![ENDPOINT_IFNAME, ENDPOINT_SYSCTLS].contains(&label.as_str()))
-        .try_for_each(|(label, value)| refuse(label, value))
+        .try_for_each(|(label, _)| refuse(label))
 }
 
 /// Refuses what the user could believe to be in force.
-fn refuse(label: &str, value: &str) -> Result<(), DriverError> {
-    let label = label.to_owned();
-    match UNSUPPORTED.iter().find(|(known, _)| *known == label) {
-        Some((_, harmless)) if *harmless == value => Ok(()),
-        Some(_) => Err(DriverError::UnsupportedOption {
-            label,
-            value: value.to_owned(),
+fn refuse(label: &str) -> Result<(), DriverError> {
+    match label.starts_with(DOCKERS) {
+        true => Err(DriverError::UnknownOption {
+            label: label.to_owned(),
         }),
-        None if label.starts_with(DOCKERS) => Err(DriverError::UnknownOption { label }),
-        None => Ok(()),
+        false => Ok(()),
     }
 }
 
@@ -250,22 +250,6 @@ mod tests {
         ] {
             let whole = format!("invalid value {value:?} for option {label}: {expected}");
             assert_eq!(message(label, value), whole);
-        }
-    }
-
-    #[test]
-    fn what_rnet_cannot_do_is_refused_but_not_what_it_does_anyway() {
-        for (label, harmless) in UNSUPPORTED {
-            assert!(
-                message(label, "routed").contains("is not supported"),
-                "{label}"
-            );
-            let options = Options::of(&network(&[(label, harmless)], &[V4]));
-            assert_eq!(
-                options,
-                Options::of(&network(&[], &[V4])),
-                "{label}={harmless}"
-            );
         }
     }
 

@@ -11,7 +11,7 @@ use rnet_model::{
 use super::Bridge;
 use crate::{Driver, DriverError};
 
-const HOST: HostFacts = HostFacts {
+pub(super) const HOST: HostFacts = HostFacts {
     egress_mtu: None,
     ipv6: true,
     bridges_filter: false,
@@ -74,7 +74,7 @@ fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn text(resources: Result<Vec<Resource>, DriverError>) -> String {
+pub(super) fn text(resources: Result<Vec<Resource>, DriverError>) -> String {
     resources
         .unwrap()
         .iter()
