@@ -1,11 +1,18 @@
 //! What the daemon is told: flags, and a file for the same things.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::{Parser, ValueEnum};
+use clap::{ArgAction, Parser, ValueEnum};
 use rnet_ipam::{Pool, Pools};
+use rnet_model::Cidr;
 use serde::Deserialize;
+
+use crate::daemon::DefaultBridge;
+
+mod bridge;
 
 /// The container networking daemon.
 ///
@@ -15,8 +22,8 @@ use serde::Deserialize;
 #[derive(Parser, Debug)]
 #[command(name = "netd", version)]
 pub struct Flags {
-    /// Configuration file (TOML), with the keys `state-dir`, `run-dir`, `host`, `shim`, `cgroup-parent`,
-    /// `bridge`, `firewall` and `default-address-pools`
+    /// Configuration file (TOML); its keys are the names of the flags, with `default-network-opts` a table of tables,
+    /// and `default-address-pools` beside
     #[arg(long, value_name = "FILE", env = "NETD_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -42,12 +49,53 @@ struct Options {
     /// The cgroup that the containers' cgroups are made in [default: rnet]
     #[arg(long, value_name = "NAME")]
     cgroup_parent: Option<String>,
-    /// The interface of the predefined network "bridge" [default: rnet0]
+    /// The interface of the predefined network "bridge"; a bridge of that name that is there is used, and `none` leaves
+    /// the network out [default: rnet0]
     #[arg(long, value_name = "NAME")]
     bridge: Option<String>,
     /// What enforces isolation and publishes ports [default: nftables]
     #[arg(long, value_name = "BACKEND")]
     firewall: Option<FirewallBackend>,
+    /// The IPv4 address of the predefined bridge, with its prefix length
+    #[arg(long, value_name = "CIDR")]
+    bip: Option<Cidr>,
+    /// The IPv6 address of the predefined bridge, with its prefix length
+    #[arg(long, value_name = "CIDR")]
+    bip6: Option<Cidr>,
+    /// The part of the predefined bridge's IPv4 subnet that containers get addresses from
+    #[arg(long, value_name = "CIDR")]
+    fixed_cidr: Option<Cidr>,
+    /// The same of its IPv6 subnet
+    #[arg(long, value_name = "CIDR")]
+    fixed_cidr_v6: Option<Cidr>,
+    /// The IPv4 gateway of containers on the predefined bridge, where it is not the bridge
+    #[arg(long, value_name = "ADDRESS")]
+    default_gateway: Option<IpAddr>,
+    /// The same for IPv6
+    #[arg(long, value_name = "ADDRESS")]
+    default_gateway_v6: Option<IpAddr>,
+    /// Whether the predefined bridge has IPv6 [default: false]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    ipv6: Option<bool>,
+    /// The MTU of the predefined bridge [default: that of the way out]
+    #[arg(long, value_name = "BYTES")]
+    mtu: Option<u32>,
+    /// Whether containers on the predefined bridge may talk to each other [default: true]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    icc: Option<bool>,
+    /// Whether what leaves the predefined bridge takes the host's address [default: true]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    ip_masq: Option<bool>,
+    /// The host's address that containers on the predefined bridge publish ports on [default: all]
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Option<IpAddr>,
+    /// An option that every new network of a driver gets unless it has it, as DRIVER=LABEL=VALUE
+    #[arg(long = "default-network-opt", value_name = "DRIVER=LABEL=VALUE", value_parser = network_option)]
+    #[serde(skip)]
+    network_options: Vec<(String, String, String)>,
+    /// The same, by driver, then by label; in the file only
+    #[arg(skip)]
+    default_network_opts: BTreeMap<String, BTreeMap<String, String>>,
     /// A range that automatic subnets are cut from, and their prefix length; several times for several ranges, in
     /// their order [default: 172.17.0.0/16 in one piece, then /24s of 172.18.0.0-172.30.255.255, 192.168.128.0/17
     /// and 198.18.0.0/15; IPv6 /64s of a unique local /48 of this machine's own]
@@ -83,8 +131,10 @@ pub struct Config {
     pub shim: PathBuf,
     /// The containers' parent cgroup.
     pub cgroup_parent: String,
-    /// The interface of the predefined `bridge` network.
-    pub bridge: String,
+    /// The predefined `bridge` network.
+    pub bridge: DefaultBridge,
+    /// Options for every new network of a driver.
+    pub network_options: BTreeMap<String, BTreeMap<String, String>>,
     /// What enforces the policy.
     pub firewall: FirewallBackend,
     /// Where automatic subnets come from.
@@ -101,6 +151,7 @@ impl Flags {
             .transpose()?
             .unwrap_or_default();
         let flags = self.options;
+        let bridge = bridge::settle(&flags, &file)?;
         let run_dir = flags
             .run_dir
             .or(file.run_dir)
@@ -119,10 +170,11 @@ impl Flags {
             socket,
             shim: flags.shim.or(file.shim).map_or_else(beside_me, Ok)?,
             cgroup_parent: cgroup_parent.unwrap_or_else(|| "rnet".to_owned()),
-            bridge: flags
-                .bridge
-                .or(file.bridge)
-                .unwrap_or_else(|| "rnet0".to_owned()),
+            bridge,
+            network_options: bridge::network_options(
+                flags.network_options,
+                file.default_network_opts,
+            ),
             firewall: flags.firewall.or(file.firewall).unwrap_or_default(),
             pools: match flags.default_address_pool {
                 none if none.is_empty() => file.default_address_pools.unwrap_or_default(),
@@ -136,6 +188,14 @@ fn read(path: &Path) -> Result<Options> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read configuration file {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("invalid configuration file {}", path.display()))
+}
+
+fn network_option(text: &str) -> Result<(String, String, String), String> {
+    let parts: Vec<&str> = text.splitn(3, '=').collect();
+    match parts[..] {
+        [driver, label, value] => Ok((driver.to_owned(), label.to_owned(), value.to_owned())),
+        _ => Err("write DRIVER=LABEL=VALUE".to_owned()),
+    }
 }
 
 fn socket(host: &str) -> Result<PathBuf> {
@@ -170,7 +230,8 @@ mod tests {
         let file = file.to_str().unwrap();
         let config = settle(&["--config", file, "--bridge", "flagbr", "--run-dir", "/r"]).unwrap();
         assert_eq!(config.state_dir, Path::new("/from/file"));
-        assert_eq!(config.bridge, "flagbr");
+        let name = &config.bridge.request.options["com.docker.network.bridge.name"];
+        assert_eq!(name, "flagbr");
         assert_eq!(config.firewall, FirewallBackend::Iptables);
         assert_eq!(config.socket, Path::new("/r/rnet.sock"));
         assert_eq!(config.cgroup_parent, "rnet");

@@ -150,7 +150,7 @@ impl Error {
         match self {
             Self::NotModified(_) => Class::NotModified,
             Self::Driver {
-                source: DriverError::MultipleSubnets { .. },
+                source: DriverError::MultipleSubnets { .. } | DriverError::NetworkFull { .. },
                 ..
             } => Class::Forbidden,
             Self::Invalid(_) | Self::Ambiguous { .. } | Self::Driver { .. } => Class::Invalid,
@@ -161,6 +161,7 @@ impl Error {
             | Self::NoSuchExec(_) => Class::NotFound,
             Self::Conflict(_) => Class::Conflict,
             Self::Unsupported(_) => Class::Unsupported,
+            Self::Kernel(KernelError::NoBridge { .. }) => Class::Invalid,
             Self::Runtime(error) => runtime_class(error),
             Self::Ipam(error) => ipam_class(error),
             Self::Image(error) => image_class(error),

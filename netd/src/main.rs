@@ -60,6 +60,7 @@ fn open(config: &Config, tasks: &Handle) -> Result<Arc<Daemon>> {
         run_dir: config.run_dir.clone(),
         pools: config.pools.clone(),
         default_bridge: config.bridge.clone(),
+        default_network_options: config.network_options.clone(),
         cgroup_parent: config.cgroup_parent.clone(),
     };
     let shim = config.shim.clone();

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use rnet_ipam::Space;
 use rnet_model::{
-    ContainerId, Endpoint, EndpointId, Network, NetworkId, Phase, Sandbox, SandboxId,
+    Cidr, ContainerId, Endpoint, EndpointId, Network, NetworkId, Phase, Sandbox, SandboxId,
 };
 
 pub use addresses::{Addresses, LeaseMark};
@@ -193,8 +193,7 @@ impl State {
 
     fn put_network(&mut self, network: Network) {
         self.free_subnets(network.id);
-        let subnets = network.subnets.iter().map(|subnet| subnet.subnet);
-        self.subnets.extend(subnets);
+        self.subnets.extend(held_subnets(&network));
         self.networks.insert(network.id, network);
     }
 
@@ -205,13 +204,8 @@ impl State {
     }
 
     fn free_subnets(&mut self, id: NetworkId) {
-        let subnets = self
-            .networks
-            .get(&id)
-            .into_iter()
-            .flat_map(|it| &it.subnets);
-        for subnet in subnets {
-            self.subnets.remove(subnet.subnet);
+        if let Some(network) = self.networks.get(&id) {
+            held_subnets(network).for_each(|subnet| self.subnets.remove(subnet));
         }
     }
 
@@ -290,6 +284,12 @@ impl Occupied {
         self.endpoints.remove(&endpoint.id);
         self.ports[endpoint.shard] -= 1;
     }
+}
+
+/// What no other network may have: the subnets of a template are nobody's.
+fn held_subnets(network: &Network) -> impl Iterator<Item = Cidr> + '_ {
+    let made = network.subnets.iter().filter(|_| !network.config_only);
+    made.map(|subnet| subnet.subnet)
 }
 
 /// Whether an endpoint still counts for gateways, names and published ports.

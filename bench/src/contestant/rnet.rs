@@ -50,7 +50,8 @@ impl Rnet {
             state_dir,
             run_dir,
             pools: rnet_ipam::Pools::default(),
-            default_bridge: "rnet0".to_owned(),
+            default_bridge: netd::daemon::DefaultBridge::default(),
+            default_network_options: Default::default(),
             cgroup_parent: "rnet-bench".to_owned(),
         };
         // no process of a container is ever started here

@@ -18,7 +18,7 @@ use rnet_model::{
     Network, NetworkId, Object, Phase, Resource, Sandbox, SandboxId,
 };
 
-use super::network::{find_driver, refused_by};
+use super::network::{find_driver, grown, refused_by};
 use super::{Daemon, random_bytes};
 use crate::error::{Error, Result};
 use crate::project;
@@ -119,7 +119,9 @@ impl Daemon {
             resources,
             whole,
         };
+        let networks = grown(&state, &endpoints, &facts)?;
         let mut changes = vec![Change::PutSandbox(sandbox)];
+        changes.extend(networks.into_iter().map(Change::PutNetwork));
         for endpoint in endpoints {
             let mark = state.addresses(endpoint.network).mark(&endpoint);
             changes.extend([Change::PutEndpoint(endpoint), Change::PutMark(mark)]);
@@ -132,7 +134,7 @@ impl Daemon {
     fn realise(&self, plan: Plan) -> Result<()> {
         let made = self
             .protect()
-            .and_then(|()| Ok(self.hands.kernel.ensure_all(&plan.resources)?))
+            .and_then(|()| self.build_endpoints(&plan.resources, &plan.endpoints))
             .and_then(|()| self.lead_ports(plan.sandbox))
             .and_then(|()| self.confirm(&plan));
         made.inspect_err(|_| self.undo(plan.sandbox, &plan.endpoints, plan.whole))
@@ -233,7 +235,9 @@ fn endpoint<'a>(
             .mac_address
             .unwrap_or_else(|| hardware_address(network.id, &addresses)),
         addresses,
-        shard: 0,
+        shard: driver
+            .shard(network, state.ports_taken(network.id))
+            .map_err(refused_by(driver, network))?,
         names: request.names.clone(),
         settings,
         resources: Vec::new(),

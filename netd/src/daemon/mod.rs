@@ -27,16 +27,12 @@ pub use container::{
     ContainerRequest, Counters, Exit, ExitWatch, Sample, WaitCondition, endpoint_settings,
 };
 pub use exec::{Exec, Progress};
-pub use network::NetworkRequest;
+pub use network::{DefaultBridge, DefaultSubnet, NetworkRequest};
 pub use ports::container_port;
 pub use reconcile::Report;
 pub use streams::Attachment;
 
-/// Whether a container, running or not, uses a volume.
-pub fn is_volume_used(state: &State, name: &str) -> bool {
-    volume::users(state, name).next().is_some()
-}
-
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -50,6 +46,11 @@ use crate::error::Result;
 use crate::event::Events;
 use crate::state::{Change, State};
 use crate::store::Store;
+
+/// Whether a container, running or not, uses a volume.
+pub fn is_volume_used(state: &State, name: &str) -> bool {
+    volume::users(state, name).next().is_some()
+}
 
 /// What the daemon acts through: the machine, or a fake of it.
 #[derive(Clone)]
@@ -71,8 +72,10 @@ pub struct Settings {
     pub run_dir: PathBuf,
     /// Where automatic subnets come from.
     pub pools: Pools,
-    /// The interface of the predefined `bridge` network.
-    pub default_bridge: String,
+    /// The predefined network `bridge`.
+    pub default_bridge: DefaultBridge,
+    /// Options that every new network of a driver gets unless it has them: by driver, then by label.
+    pub default_network_options: BTreeMap<String, BTreeMap<String, String>>,
     /// The cgroup that those of the containers are in, below the root of each hierarchy.
     pub cgroup_parent: String,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use netd::daemon::{Daemon, Hands, Settings};
+use netd::daemon::{Daemon, DefaultBridge, Hands, Settings};
 use netd::store::Durable;
 use rnet_kernel::fake::FakeKernel;
 use serde_json::Value;
@@ -16,6 +16,7 @@ pub(crate) struct TestHost {
     pub(crate) daemon: Arc<Daemon>,
     pub(crate) machine: Arc<FakeKernel>,
     pub(crate) directory: tempfile::TempDir,
+    pub(crate) machine: Arc<FakeKernel>,
     router: Router,
 }
 
@@ -42,7 +43,8 @@ impl TestHost {
             state_dir,
             run_dir,
             pools: rnet_ipam::Pools::default(),
-            default_bridge: "rnet0".to_owned(),
+            default_bridge: DefaultBridge::default(),
+            default_network_options: Default::default(),
             cgroup_parent: "rnet-test".to_owned(),
         };
         let shim = "/nonexistent/rnet-shim".into();
@@ -53,6 +55,7 @@ impl TestHost {
             daemon,
             machine,
             directory,
+            machine,
             router,
         }
     }

@@ -8,3 +8,4 @@ mod general;
 mod host;
 mod networks;
 mod serving;
+mod templates;

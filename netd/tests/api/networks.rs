@@ -80,7 +80,8 @@ async fn a_network_that_cannot_be_is_refused_and_leaves_nothing() {
             404,
             "could not find plugin nope",
         ),
-        (json!({"Name": "n", "ConfigOnly": true}), 501, "ConfigOnly"),
+        (json!({"Name": "n", "Ingress": true}), 501, "Ingress"),
+        (json!({"Name": "n", "Scope": "swarm"}), 501, "Scope"),
         (
             subnet("172.25.0.0/99"),
             400,

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use netd::daemon::{Daemon, Hands, Settings};
+use netd::daemon::{Daemon, DefaultBridge, Hands, Settings};
 use netd::state::{Change, State};
 use netd::store::{Store, StoreError};
 use rnet_kernel::fake::FakeKernel;
@@ -69,7 +69,8 @@ impl Machine {
             state_dir: directory.join("state"),
             run_dir: directory.join("run"),
             pools: rnet_ipam::Pools::default(),
-            default_bridge: "rnet0".to_owned(),
+            default_bridge: DefaultBridge::default(),
+            default_network_options: Default::default(),
             cgroup_parent: "rnet-test".to_owned(),
         };
         let hands = Hands {

@@ -43,16 +43,19 @@ fn read(body: NetworkCreateRequest) -> Result<NetworkRequest> {
         .and_then(|from| from.network)
         .unwrap_or_default();
     let scope = body.scope.unwrap_or_default();
-    let asked = [
-        ("Ingress", on(body.ingress)),
-        ("ConfigOnly", on(body.config_only)),
-        ("ConfigFrom", !template.is_empty()),
-        ("Scope", !matches!(scope.as_str(), "" | "local")),
-    ];
-    if let Some((field, _)) = asked.into_iter().find(|(_, asked)| *asked) {
-        return Err(Error::Unsupported(format!(
-            "{field} of a network is not supported by rnet yet"
-        )));
+    if on(body.ingress) || !matches!(scope.as_str(), "" | "local") {
+        return Err(Error::Unsupported(
+            "Ingress, and a Scope other than local, are of networks that several hosts share: \
+             rnet's are of one host, so leave them out"
+                .to_owned(),
+        ));
+    }
+    let config_only = on(body.config_only);
+    if config_only && !scope.is_empty() {
+        return Err(Error::Forbidden(
+            "configuration network can only contain network specific fields: leave out Scope"
+                .to_owned(),
+        ));
     }
     let Ipam {
         driver,
@@ -75,6 +78,8 @@ fn read(body: NetworkCreateRequest) -> Result<NetworkRequest> {
         enable_ipv6: body.enable_ipv6,
         internal: on(body.internal),
         attachable: on(body.attachable),
+        config_only,
+        config_from: Some(template).filter(|template| !template.is_empty()),
         subnets: subnets(config.unwrap_or_default())?,
         ipam_options: options.unwrap_or_default().into_iter().collect(),
         options: body.options.unwrap_or_default().into_iter().collect(),
@@ -188,7 +193,7 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
         for (text, field) in [
-            (r#"{"Name":"n","ConfigOnly":true}"#, "ConfigOnly"),
+            (r#"{"Name":"n","Ingress":true}"#, "Ingress"),
             (r#"{"Name":"n","Scope":"swarm"}"#, "Scope"),
             (r#"{"Name":"n","IPAM":{"Driver":"other"}}"#, "other"),
         ] {

@@ -27,9 +27,9 @@ pub(in crate::api) fn inspect(network: &Network) -> NetworkInspect {
         attachable: Some(network.attachable),
         ingress: Some(false),
         config_from: Some(ConfigReference {
-            network: Some(String::new()),
+            network: Some(network.config_from.clone().unwrap_or_default()),
         }),
-        config_only: Some(false),
+        config_only: Some(network.config_only),
         options: Some(network.options.clone().into_iter().collect()),
         labels: Some(network.labels.clone().into_iter().collect()),
         containers: Some(HashMap::new()),

@@ -165,8 +165,9 @@ pub(super) fn may_connect(
     may_have(network, settings)
 }
 
-/// Refuses settings that only user-defined networks have, and addresses of link scope that are the network's.
+/// Refuses templates, settings that only user-defined networks have, and addresses of link scope that are the network's.
 pub(super) fn may_have(network: &Network, settings: &EndpointSettings) -> Result<()> {
+    may_be_joined(network)?;
     let mut mistakes = Mistakes::default();
     let fixed = settings.ipv4_address.is_some() || settings.ipv6_address.is_some();
     if !network.is_user_defined() {
@@ -196,6 +197,17 @@ pub(super) fn may_have(network: &Network, settings: &EndpointSettings) -> Result
         }
     }
     mistakes.none()
+}
+
+/// Refuses templates.
+pub(super) fn may_be_joined(network: &Network) -> Result<()> {
+    match network.config_only {
+        false => Ok(()),
+        true => Err(Error::Forbidden(format!(
+            "cannot create endpoint on configuration-only network {}: it is a template for others",
+            network.name
+        ))),
+    }
 }
 
 fn not_connected(container: &str, network: &Network) -> Error {

@@ -7,7 +7,7 @@ use rnet_model::{EndpointSettings, Network, NetworkId};
 
 use super::endpoint_settings;
 use crate::container::NetworkMode;
-use crate::daemon::container::connect::may_have;
+use crate::daemon::container::connect::{may_be_joined, may_have};
 use crate::daemon::lookup;
 use crate::error::{Error, Result};
 use crate::state::State;
@@ -25,7 +25,7 @@ pub(super) fn resolve(
     host: &mut HostConfig,
     asked: HashMap<String, models::EndpointSettings>,
 ) -> Result<(NetworkMode, BTreeMap<NetworkId, EndpointSettings>)> {
-    let mode = usual(host.network_mode.as_deref().unwrap_or_default()).to_owned();
+    let mode = usual(state, host.network_mode.as_deref().unwrap_or_default()).to_owned();
     if mode.starts_with("container:") {
         return Err(Error::Unsupported(format!(
             "HostConfig.NetworkMode {mode} is not supported by rnet yet: use a network, host or none"
@@ -33,8 +33,9 @@ pub(super) fn resolve(
     }
     let main = network(state, &mode)?;
     let mut networks = BTreeMap::new();
+    may_be_joined(main)?;
     for (name, settings) in asked {
-        let network = network(state, usual(&name))?;
+        let network = network(state, usual(state, &name))?;
         let settings = endpoint_settings(settings)
             .and_then(|settings| may_have(network, &settings).map(|()| settings))
             .map_err(|error| {
@@ -66,12 +67,14 @@ fn network<'a>(state: &'a State, name: &str) -> Result<&'a Network> {
     lookup::network(state, name).map_err(|error| Error::Invalid(error.to_string()))
 }
 
-/// `default` is what clients call the network of a container that names none.
-fn usual(name: &str) -> &str {
-    if matches!(name, "" | "default") {
-        "bridge"
-    } else {
-        name
+/// `default` is what clients call the network of a container that names none: `none` where there is no `bridge`.
+fn usual<'a>(state: &State, name: &'a str) -> &'a str {
+    if !matches!(name, "" | "default") {
+        return name;
+    }
+    match lookup::network(state, "bridge") {
+        Ok(_) => "bridge",
+        Err(_) => "none",
     }
 }
 

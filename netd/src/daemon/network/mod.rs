@@ -1,40 +1,20 @@
 //! Making and removing networks.
 
-use std::collections::BTreeMap;
+mod plan;
+mod predefined;
+mod request;
+mod room;
 
-use jiff::Timestamp;
 use rnet_drivers::{Driver, driver};
-use rnet_ipam::SubnetRequest;
 use rnet_model::{Endpoint, Network, NetworkId};
+
+pub use predefined::{DefaultBridge, DefaultSubnet};
+pub use request::NetworkRequest;
+pub(super) use room::grown;
 
 use super::{Daemon, lookup, random_bytes};
 use crate::error::{Error, Result, chain};
 use crate::state::Change;
-
-/// A network someone asks for.
-#[derive(Clone, Debug, Default)]
-pub struct NetworkRequest {
-    /// Its name.
-    pub name: String,
-    /// Its driver; none means `bridge`.
-    pub driver: Option<String>,
-    /// Whether it has IPv4; none means yes.
-    pub enable_ipv4: Option<bool>,
-    /// Whether it has IPv6; none means no.
-    pub enable_ipv6: Option<bool>,
-    /// Whether it is cut off from everything else.
-    pub internal: bool,
-    /// Whether standalone containers may attach to it.
-    pub attachable: bool,
-    /// Its subnets; a family that is enabled and has none gets one.
-    pub subnets: Vec<SubnetRequest>,
-    /// Options of the IPAM driver.
-    pub ipam_options: BTreeMap<String, String>,
-    /// Options of the driver.
-    pub options: BTreeMap<String, String>,
-    /// Free metadata.
-    pub labels: BTreeMap<String, String>,
-}
 
 impl Daemon {
     /// Makes a network: records it, then lets its kernel resources exist.
@@ -48,11 +28,11 @@ impl Daemon {
             return Err(Error::Forbidden(refusal));
         }
         let driver_name = request.driver.as_deref().unwrap_or("bridge");
-        if find_driver(driver_name)?.is_singleton() {
+        if !request.config_only && find_driver(driver_name)?.is_singleton() {
             let refusal = format!("only one instance of \"{driver_name}\" network is allowed");
             return Err(Error::Forbidden(refusal));
         }
-        self.make_network(request)
+        self.make_network(NetworkId::from_bytes(random_bytes()), request)
     }
 
     /// Removes a network nobody is attached to.
@@ -66,39 +46,9 @@ impl Daemon {
         Ok(())
     }
 
-    /// Makes the networks every daemon has, where they are missing.
-    pub(super) fn make_predefined_networks(&self) -> Result<()> {
-        let bridge = BTreeMap::from([
-            (
-                "com.docker.network.bridge.default_bridge".to_owned(),
-                "true".to_owned(),
-            ),
-            (
-                "com.docker.network.bridge.name".to_owned(),
-                self.settings.default_bridge.clone(),
-            ),
-        ]);
-        for (name, driver, options) in [
-            ("bridge", "bridge", bridge),
-            ("host", "host", BTreeMap::new()),
-            ("none", "null", BTreeMap::new()),
-        ] {
-            if self.read(|state| state.networks().any(|network| network.name == name)) {
-                continue;
-            }
-            self.make_network(NetworkRequest {
-                name: name.to_owned(),
-                driver: Some(driver.to_owned()),
-                options,
-                ..NetworkRequest::default()
-            })?;
-        }
-        Ok(())
-    }
-
-    fn make_network(&self, request: NetworkRequest) -> Result<NetworkId> {
+    fn make_network(&self, id: NetworkId, request: NetworkRequest) -> Result<NetworkId> {
         let _one_at_a_time = self.one_network_at_a_time();
-        let network = self.plan_network(request)?;
+        let network = self.plan_network(id, request)?;
         self.store.commit(&[Change::PutNetwork(network.clone())])?;
         self.state().apply(Change::PutNetwork(network.clone()));
         // rules stand before the first packet
@@ -112,47 +62,6 @@ impl Daemon {
         self.events
             .send("network", "create", network.id, labels(&network));
         Ok(network.id)
-    }
-
-    /// Decides everything about a new network; touches nothing.
-    fn plan_network(&self, request: NetworkRequest) -> Result<Network> {
-        let name = request.driver.as_deref().unwrap_or("bridge");
-        let driver = find_driver(name)?;
-        let mut network = Network {
-            id: NetworkId::from_bytes(random_bytes()),
-            name: request.name.clone(),
-            created: Timestamp::now(),
-            driver: driver.name().to_owned(),
-            subnets: Vec::new(),
-            enable_ipv4: request.enable_ipv4.unwrap_or(true),
-            enable_ipv6: request.enable_ipv6.unwrap_or(false),
-            internal: request.internal,
-            attachable: request.attachable,
-            config_only: false,
-            config_from: None,
-            options: request.options,
-            ipam_options: request.ipam_options,
-            labels: request.labels,
-            resources: Vec::new(),
-        };
-        self.read(|state| {
-            if state.networks().any(|other| other.name == network.name) {
-                return Err(Error::Conflict(format!(
-                    "network with name {} already exists",
-                    network.name
-                )));
-            }
-            refuse_shared_bridge(driver, &network, state.networks())
-        })?;
-        if !driver.is_singleton() {
-            network.subnets = self.plan_subnets(&network, request.subnets)?;
-        }
-        let facts = self.hands.host.facts()?;
-        network.resources = driver
-            .network_resources(&network, &facts)
-            .and_then(|resources| driver.firewall(&network).map(|_| resources))
-            .map_err(refused_by(driver, &network))?;
-        Ok(network)
     }
 
     /// Takes a network out of sight, so that nothing can attach to it any more, then removes what it stands on.
@@ -169,6 +78,7 @@ impl Daemon {
             if let Some(endpoint) = state.endpoints_on(network.id).next() {
                 return Err(Error::Forbidden(active_endpoints(&network, endpoint)));
             }
+            request::check_unused(&network, &state)?;
             state.apply(Change::DropNetwork(network.id));
             network
         };
@@ -224,33 +134,6 @@ pub(super) fn refused_by(
         network,
         source,
     }
-}
-
-fn refuse_shared_bridge<'a>(
-    driver: &dyn Driver,
-    network: &Network,
-    others: impl Iterator<Item = &'a Network>,
-) -> Result<()> {
-    let wanted = driver
-        .host_interface(network)
-        .map_err(refused_by(driver, network))?;
-    let Some(bridge) = wanted else { return Ok(()) };
-    for other in others {
-        if find_driver(&other.driver)?
-            .host_interface(other)
-            .ok()
-            .flatten()
-            .as_ref()
-            == Some(&bridge)
-        {
-            return Err(Error::Forbidden(format!(
-                "cannot create network {} ({}): conflicts with network {} ({}): \
-                 networks have same bridge name {bridge}",
-                network.id, network.name, other.id, other.name
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn active_endpoints(network: &Network, endpoint: &Endpoint) -> String {
