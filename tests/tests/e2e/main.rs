@@ -1,6 +1,8 @@
 //! rnet as its users meet it: real containers on a private lab host.
 
+mod adopted;
 mod announcements;
+mod default_bridge;
 mod dns;
 mod endpoints;
 mod errors;
@@ -16,6 +18,7 @@ mod many;
 mod names_kept;
 mod ports;
 mod start;
+mod templates;
 mod toggles;
 mod volumes;
 
