@@ -60,7 +60,8 @@ impl Stage {
             state_dir: directory.path().join("state"),
             run_dir: directory.path().join("run"),
             pools: rnet_ipam::Pools::default(),
-            default_bridge: "rnet0".to_owned(),
+            default_bridge: Default::default(),
+            default_network_options: Default::default(),
             cgroup_parent: "rnet-test".to_owned(),
         };
         let tasks = tokio::runtime::Handle::current();
