@@ -36,5 +36,5 @@ pub use forwarding::{Forwarding, Upstream};
 pub use hosts::hosts;
 pub use request::Request;
 pub use resolv_conf::{Nameserver, ResolvConf};
-pub use sandbox_conf::{RESOLVER, check, embedded, host_file, legacy};
+pub use sandbox_conf::{RESOLVED_FILE, RESOLVER, check, embedded, host_file, legacy};
 pub use server::Resolver;

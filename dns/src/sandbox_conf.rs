@@ -10,10 +10,10 @@ use crate::{DnsError, Forwarding, Nameserver, ResolvConf};
 /// Where a sandbox on user-defined networks finds its resolver.
 pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 
-/// Where systemd-resolved answers on the host, and where it lists the servers it asks itself
-/// (systemd-resolved.service(8)).
+/// Where systemd-resolved answers on the host (systemd-resolved.service(8)).
 const RESOLVED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 53);
-const RESOLVED_FILE: &str = "/run/systemd/resolve/resolv.conf";
+/// Where systemd-resolved lists the servers it asks itself.
+pub const RESOLVED_FILE: &str = "/run/systemd/resolve/resolv.conf";
 const HOST_FILE: &str = "/etc/resolv.conf";
 
 /// Who is asked where the host knows no server that a sandbox could reach, as libnetwork has it.

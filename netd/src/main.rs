@@ -1,5 +1,6 @@
 //! `netd`, the daemon: build, run, drain.
 
+use std::convert::Infallible;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -95,9 +96,20 @@ async fn run(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
     };
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!("ready");
-    api::serve(listener, daemon, stop)
-        .await
-        .context("cannot serve the API")
+    let served = tokio::select! {
+        served = api::serve(listener, Arc::clone(&daemon), stop) => served,
+        // names resolve without it, by what the host's resolv.conf said last
+        never = follow(daemon) => match never {},
+    };
+    served.context("cannot serve the API")
+}
+
+/// Lets containers follow the host's resolv.conf, for as long as it is polled.
+async fn follow(daemon: Arc<Daemon>) -> Infallible {
+    if let Err(error) = daemon.follow_host().await {
+        tracing::error!("containers do not follow the host's resolv.conf: {error}");
+    }
+    std::future::pending().await
 }
 
 /// The API's socket, in place of one that a dead daemon left.

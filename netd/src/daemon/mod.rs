@@ -7,6 +7,7 @@ mod announce;
 mod attach;
 mod container;
 mod exec;
+mod follow;
 mod hold;
 mod lookup;
 mod network;
@@ -92,6 +93,8 @@ pub struct Daemon {
     volumes: Mutex<()>,
     /// Serialises policies on their way to the firewall: a later one is never overtaken by an earlier one.
     protecting: Mutex<()>,
+    /// Serialises what sandboxes see on its way to the resolver: a later view is never overtaken by an earlier one.
+    naming: Mutex<()>,
     /// One lock a container, for what changes its life.
     lives: hold::Holds,
     ports: ports::Ports,

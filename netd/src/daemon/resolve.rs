@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use rnet_dns::{EndpointNames, Forwarding, ResolvConf, Resolver, Sockets, Transport, View};
 use rnet_kernel::{Host, SocketKind};
@@ -15,7 +15,7 @@ use crate::project;
 use crate::state::{State, is_live};
 
 /// The host's own resolver configuration.
-const HOST_RESOLV_CONF: &str = "/etc/resolv.conf";
+pub(super) const HOST_RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Opens the embedded DNS's sockets where they are needed.
 pub(super) struct HostSockets(pub(super) Arc<dyn Host>);
@@ -43,6 +43,7 @@ pub(super) type Names = Resolver;
 impl Daemon {
     /// Lets the endpoints' names resolve, and names resolve in their sandbox.
     pub(super) fn publish_names(&self, sandbox: SandboxId, endpoints: &[EndpointId]) -> Result<()> {
+        let naming = self.naming();
         let host = host_resolv_conf();
         let (view, names) = self.read(|state| {
             let endpoints = endpoints.iter().filter_map(|id| state.endpoint(*id));
@@ -54,6 +55,7 @@ impl Daemon {
             names.into_iter().for_each(|names| directory.put(names));
             directory.put_view(view);
         });
+        drop(naming);
         if !self.resolver.serves(sandbox) {
             let sockets = self.hands.host.resolver_sockets(sandbox)?;
             self.resolver.serve(sandbox, sockets.udp, sockets.tcp)?;
@@ -69,6 +71,7 @@ impl Daemon {
         endpoints: &[EndpointId],
         whole: bool,
     ) -> Result<()> {
+        let naming = self.naming();
         let host = host_resolv_conf();
         let view = if whole {
             None
@@ -83,6 +86,7 @@ impl Daemon {
                 None => directory.remove_view(sandbox),
             }
         });
+        drop(naming);
         if !stays {
             self.resolver.stop(sandbox);
             if !whole {
@@ -91,11 +95,37 @@ impl Daemon {
         }
         Ok(())
     }
+
+    /// Lets every sandbox see what it sees by the host's resolv.conf of now.
+    pub(super) fn refresh_views(&self) {
+        let _in_order = self.naming();
+        let host = host_resolv_conf();
+        let views: Vec<View> = self.read(|state| {
+            let sandboxes = state.sandboxes();
+            let served = sandboxes.filter(|it| self.resolver.serves(it.id));
+            served.filter_map(|it| view(state, it.id, &host)).collect()
+        });
+        self.resolver
+            .update(|directory| views.into_iter().for_each(|view| directory.put_view(view)));
+    }
+
+    fn naming(&self) -> MutexGuard<'_, ()> {
+        self.naming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What the host's own resolver is configured to.
 pub(super) fn host_resolv_conf() -> ResolvConf {
-    ResolvConf::parse(&fs::read_to_string(HOST_RESOLV_CONF).unwrap_or_default())
+    parse(HOST_RESOLV_CONF)
+}
+
+/// The same in terms of servers that can be reached from elsewhere than the host, as far as that is known.
+pub(super) fn reachable_resolv_conf() -> ResolvConf {
+    parse(rnet_dns::host_file(&host_resolv_conf()))
+}
+
+fn parse(path: &str) -> ResolvConf {
+    ResolvConf::parse(&fs::read_to_string(path).unwrap_or_default())
 }
 
 /// What a sandbox sees; none where it is on no network that resolves names.

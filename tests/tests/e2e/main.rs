@@ -17,6 +17,7 @@ mod live;
 mod many;
 mod names_kept;
 mod ports;
+mod resolv_conf;
 mod start;
 mod templates;
 mod toggles;

@@ -1,16 +1,16 @@
 //! The files of a container that the daemon writes: resolv.conf, hosts, hostname; and where each is.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use rnet_dns::ResolvConf;
 use rnet_model::{ContainerId, SandboxId};
 
 use super::links;
 use crate::container::{Container, NetworkMode};
 use crate::daemon::Daemon;
-use crate::daemon::resolve::{forwarding, host_resolv_conf};
+use crate::daemon::resolve::{forwarding, host_resolv_conf, reachable_resolv_conf};
 use crate::error::{Error, Result};
 
 /// What `--add-host NAME:host-gateway` stands for: the address of the host that containers reach.
@@ -50,17 +50,35 @@ impl Daemon {
 
     /// Writes again what depends on a container's networks; in place, so that a running container sees it.
     pub(super) fn write_network_files(&self, container: &Container) -> Result<()> {
-        let (resolv_conf, hosts) = match container.network_mode {
-            NetworkMode::Host => (read("/etc/resolv.conf"), read("/etc/hosts")),
-            NetworkMode::Attached | NetworkMode::None => {
-                (self.resolv_conf(container), self.hosts(container)?)
-            }
+        let hosts = match container.network_mode {
+            NetworkMode::Host => read("/etc/hosts"),
+            NetworkMode::Attached | NetworkMode::None => self.hosts(container)?,
         };
-        write(
-            &self.container_file(container.id, "resolv.conf"),
-            &resolv_conf,
-        )?;
+        self.write_resolv_conf(container)?;
         write(&self.container_file(container.id, "hosts"), &hosts)
+    }
+
+    /// Writes again what a container's resolv.conf says, unless somebody changed it since it was written.
+    pub(in crate::daemon) fn write_resolv_conf(&self, container: &Container) -> Result<()> {
+        let path = self.container_file(container.id, "resolv.conf");
+        let ours = self.container_file(container.id, "resolv.conf.made");
+        let (written, found) = (fs::read_to_string(&ours), fs::read_to_string(&path));
+        if let (Ok(written), Ok(found)) = (&written, &found)
+            && written != found
+        {
+            return Ok(());
+        }
+        let text = match container.network_mode {
+            NetworkMode::Host => read("/etc/resolv.conf"),
+            NetworkMode::Attached | NetworkMode::None => self.resolv_conf(container),
+        };
+        if written.is_ok_and(|written| written == text) {
+            return Ok(());
+        }
+        // without it the file counts as ours, should we be interrupted
+        remove(&ours)?;
+        write(&path, &text)?;
+        write(&ours, &text)
     }
 
     fn resolv_conf(&self, container: &Container) -> String {
@@ -84,8 +102,7 @@ impl Daemon {
             let forwarding = self.read(|state| forwarding(state, &sandbox, &host));
             rnet_dns::embedded(&host, &sandbox.dns, &forwarding)
         } else {
-            let reachable = ResolvConf::parse(&read(rnet_dns::host_file(&host)));
-            rnet_dns::legacy(&reachable, &sandbox.dns, ipv6)
+            rnet_dns::legacy(&reachable_resolv_conf(), &sandbox.dns, ipv6)
         }
     }
 
@@ -140,6 +157,17 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::File {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file in place, for it may be mounted into a container; whoever reads it meanwhile never finds it empty.
 fn write(path: &Path, text: &str) -> Result<()> {
     let failed = |source| Error::File {
         path: path.to_owned(),
@@ -148,5 +176,11 @@ fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(failed)?;
     }
-    fs::write(path, text).map_err(failed)
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).open(path);
+    let written = file.and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)
+    });
+    written.map_err(failed)
 }
