@@ -25,7 +25,13 @@ const SANDBOX: SandboxId = SandboxId::from_bytes([1; 32]);
 struct None;
 
 impl Sockets for None {
-    fn open(&self, _: Place, _: SocketAddr, _: Transport) -> std::io::Result<OwnedFd> {
+    fn open(
+        &self,
+        _: Place,
+        _: SocketAddr,
+        _: Transport,
+        _: usize,
+    ) -> std::io::Result<Vec<OwnedFd>> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpSocket, UdpSocket};
 use tokio::time::timeout;
 
+use crate::pool::Pool;
 use crate::response::Response;
 use crate::{DnsError, Request, Upstream};
 
@@ -27,10 +28,16 @@ pub enum Transport {
 
 /// Opens the sockets that servers are asked through.
 pub trait Sockets: Send + Sync + 'static {
-    /// A new, unbound and unconnected socket in `place`, of the family of `peer`.
+    /// New, unbound and unconnected sockets in `place`, of the family of `peer`: `count` of them, at least one.
     ///
     /// It is called from asynchronous tasks, so it must not wait for anything slower than the kernel.
-    fn open(&self, place: Place, peer: SocketAddr, transport: Transport) -> io::Result<OwnedFd>;
+    fn open(
+        &self,
+        place: Place,
+        peer: SocketAddr,
+        transport: Transport,
+        count: usize,
+    ) -> io::Result<Vec<OwnedFd>>;
 }
 
 /// Asks `upstream` what `request` asks.
@@ -40,7 +47,7 @@ pub trait Sockets: Send + Sync + 'static {
 /// truncated datagram is followed up over TCP (RFC 7766, 5), and a server that does not know EDNS is asked without it
 /// (RFC 6891, 7).
 pub(crate) async fn exchange(
-    sockets: &dyn Sockets,
+    sockets: &Pool,
     upstream: Upstream,
     request: &Request,
     transport: Transport,
@@ -65,7 +72,7 @@ pub(crate) async fn exchange(
 
 /// One question to one server.
 struct Query<'a> {
-    sockets: &'a dyn Sockets,
+    sockets: &'a Pool,
     upstream: Upstream,
     request: &'a Request,
     edns: bool,
@@ -86,9 +93,7 @@ impl Query<'_> {
 
     async fn over_udp(&self) -> io::Result<Response> {
         let server = self.upstream.address;
-        let fd = self
-            .sockets
-            .open(self.upstream.place, server, Transport::Udp)?;
+        let fd = self.sockets.open(self.upstream, Transport::Udp)?;
         let socket = std::net::UdpSocket::from(fd);
         socket.set_nonblocking(true)?;
         let socket = UdpSocket::from_std(socket)?;
@@ -112,9 +117,7 @@ impl Query<'_> {
 
     async fn over_tcp(&self) -> io::Result<Response> {
         let server = self.upstream.address;
-        let fd = self
-            .sockets
-            .open(self.upstream.place, server, Transport::Tcp)?;
+        let fd = self.sockets.open(self.upstream, Transport::Tcp)?;
         let socket = std::net::TcpStream::from(fd);
         socket.set_nonblocking(true)?;
         let mut stream = TcpSocket::from_std_stream(socket).connect(server).await?;

@@ -22,6 +22,7 @@ use crate::exchange::exchange;
 use crate::flight::Flights;
 use crate::health::{Candidate, Health};
 use crate::message::code;
+use crate::pool::Pool;
 use crate::response::Response;
 use crate::{Forwarding, Request, Sockets, Transport};
 
@@ -33,7 +34,7 @@ const DEADLINE: Duration = Duration::from_millis(4_500);
 
 /// What forwards the queries of one sandbox.
 pub(crate) struct Forwarder {
-    sockets: Arc<dyn Sockets>,
+    sockets: Pool,
     flights: Arc<Flights>,
     health: Health,
 }
@@ -41,7 +42,7 @@ pub(crate) struct Forwarder {
 impl Forwarder {
     pub(crate) fn new(sockets: Arc<dyn Sockets>, flights: Arc<Flights>) -> Self {
         Self {
-            sockets,
+            sockets: Pool::new(sockets),
             flights,
             health: Health::default(),
         }
@@ -86,7 +87,7 @@ impl Forwarder {
         transport: Transport,
         servers: &Forwarding,
     ) -> Option<Response> {
-        let sockets = self.sockets.as_ref();
+        let sockets = &self.sockets;
         let mut waiting = VecDeque::from(self.health.order(servers.upstreams(), Instant::now()));
         let mut asked = FuturesUnordered::new();
         loop {

@@ -17,6 +17,7 @@ mod forwarding;
 mod health;
 mod hosts;
 mod message;
+mod pool;
 mod reply;
 mod request;
 mod resolv_conf;

@@ -105,13 +105,16 @@ pub trait Host: Send + Sync {
     /// Its port of the bridge forwards from then on, where the bridge leaves that to others.
     fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError>;
 
-    /// An unconnected socket in `place`, of the family of `peer`.
-    fn socket(
+    /// Unconnected sockets in `place`, of the family of `peer`, as many as `count`.
+    ///
+    /// In a sandbox many cost little more than one: a thread goes there for them.
+    fn sockets(
         &self,
         place: Place,
         peer: SocketAddr,
         kind: SocketKind,
-    ) -> Result<OwnedFd, KernelError>;
+        count: usize,
+    ) -> Result<Vec<OwnedFd>, KernelError>;
 }
 
 /// Whether a socket carries datagrams or a stream.

@@ -90,18 +90,22 @@ impl Host for Netlink {
         })?
     }
 
-    fn socket(
+    fn sockets(
         &self,
         place: Place,
         peer: SocketAddr,
         kind: SocketKind,
-    ) -> Result<OwnedFd, KernelError> {
+        count: usize,
+    ) -> Result<Vec<OwnedFd>, KernelError> {
         let open = || {
-            ports::unconnected(peer, kind).map_err(|source| KernelError::OpenSocket {
-                place,
-                peer,
-                source,
-            })
+            let opened = (0..count).map(|_| ports::unconnected(peer, kind));
+            opened
+                .collect::<io::Result<_>>()
+                .map_err(|source| KernelError::OpenSocket {
+                    place,
+                    peer,
+                    source,
+                })
         };
         match place {
             Place::Host => open(),

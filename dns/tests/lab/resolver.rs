@@ -19,12 +19,19 @@ use super::{NETWORK, SANDBOX, directory, sockets};
 pub(crate) struct Here;
 
 impl Sockets for Here {
-    fn open(&self, _: Place, peer: SocketAddr, transport: Transport) -> io::Result<OwnedFd> {
-        match transport {
+    fn open(
+        &self,
+        _: Place,
+        peer: SocketAddr,
+        transport: Transport,
+        count: usize,
+    ) -> io::Result<Vec<OwnedFd>> {
+        let open = |_| match transport {
             Transport::Udp => UdpSocket::bind((peer.ip(), 0)).map(OwnedFd::from),
             // std has no unconnected TCP socket.
             Transport::Tcp => TcpSocket::new_v4()?.as_fd().try_clone_to_owned(),
-        }
+        };
+        (0..count).map(open).collect()
     }
 }
 

@@ -269,12 +269,13 @@ impl Host for FakeKernel {
         Ok(())
     }
 
-    fn socket(
+    fn sockets(
         &self,
         place: Place,
         peer: SocketAddr,
         kind: SocketKind,
-    ) -> Result<OwnedFd, KernelError> {
+        count: usize,
+    ) -> Result<Vec<OwnedFd>, KernelError> {
         let mut state = self.state();
         let failed = |source| KernelError::OpenSocket {
             place,
@@ -287,7 +288,8 @@ impl Host for FakeKernel {
         if let Place::Sandbox(sandbox) = place {
             state.world.need_namespace(sandbox)?;
         }
-        ports::unconnected(peer, kind).map_err(failed)
+        let opened = (0..count).map(|_| ports::unconnected(peer, kind));
+        opened.collect::<std::io::Result<_>>().map_err(failed)
     }
 }
 

@@ -102,20 +102,28 @@ fn a_socket_of_a_sandbox_is_usable_from_outside() {
         server
             .set_read_timeout(Some(Duration::from_secs(2)))
             .unwrap();
-        let socket = lab
+        let sockets = lab
             .kernel
-            .socket(Place::Sandbox(it), peer, SocketKind::Datagram)
+            .sockets(Place::Sandbox(it), peer, SocketKind::Datagram, 2)
             .unwrap();
-        UdpSocket::from(socket).send_to(b"hello", peer).unwrap();
-        let (_, from) = server.recv_from(&mut [0; 8]).unwrap();
-        assert_eq!(from.ip().to_string(), "10.1.0.2");
+        assert_eq!(sockets.len(), 2);
+        for socket in sockets {
+            UdpSocket::from(socket).send_to(b"hello", peer).unwrap();
+            let (_, from) = server.recv_from(&mut [0; 8]).unwrap();
+            assert_eq!(from.ip().to_string(), "10.1.0.2");
+        }
 
         let error = lab
             .kernel
-            .socket(Place::Sandbox(sandbox()), peer, SocketKind::Stream);
+            .sockets(Place::Sandbox(sandbox()), peer, SocketKind::Stream, 1);
         assert!(matches!(error, Err(KernelError::NoSandbox { .. })));
         lab.kernel
-            .socket(Place::Host, "[::1]:1".parse().unwrap(), SocketKind::Stream)
+            .sockets(
+                Place::Host,
+                "[::1]:1".parse().unwrap(),
+                SocketKind::Stream,
+                1,
+            )
             .unwrap();
     });
 }

@@ -26,13 +26,14 @@ impl Sockets for HostSockets {
         place: Place,
         peer: SocketAddr,
         transport: Transport,
-    ) -> std::io::Result<OwnedFd> {
+        count: usize,
+    ) -> std::io::Result<Vec<OwnedFd>> {
         let kind = match transport {
             Transport::Udp => SocketKind::Datagram,
             Transport::Tcp => SocketKind::Stream,
         };
         self.0
-            .socket(place, peer, kind)
+            .sockets(place, peer, kind, count)
             .map_err(std::io::Error::other)
     }
 }

@@ -189,13 +189,14 @@ impl Host for Machine {
         self.kernel.announce(veth, addresses)
     }
 
-    fn socket(
+    fn sockets(
         &self,
         place: Place,
         peer: SocketAddr,
         kind: SocketKind,
-    ) -> Result<OwnedFd, KernelError> {
-        self.kernel.socket(place, peer, kind)
+        count: usize,
+    ) -> Result<Vec<OwnedFd>, KernelError> {
+        self.kernel.sockets(place, peer, kind, count)
     }
 }
 
