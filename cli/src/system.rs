@@ -84,8 +84,10 @@ impl Version {
 
 impl Info {
     pub(crate) async fn run(self, api: &Api) -> Result<u8> {
-        self.shown
-            .show(&api.document("/info").await?, |info| fields(info, ""))?;
+        let info = api.document("/info").await?;
+        self.shown.show(&info, |info| fields(info, ""))?;
+        let warnings = info["Warnings"].as_array().into_iter().flatten();
+        warnings.filter_map(Value::as_str).for_each(output::warning);
         Ok(0)
     }
 }

@@ -11,11 +11,13 @@ use crate::{Family, Holder, IpamError, Space};
 
 /// The addresses an endpoint must have; none takes the next that is free.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LeaseRequest {
+pub struct LeaseRequest<'a> {
     /// Its IPv4 address.
     pub ipv4: Option<IpAddr>,
     /// Its IPv6 address.
     pub ipv6: Option<IpAddr>,
+    /// The addresses it had before, at most one a family: it gets them again where they are free.
+    pub before: &'a [IpAddr],
 }
 
 /// What is held on a network.
@@ -31,22 +33,23 @@ pub struct Held<'a> {
 
 /// One address for each family the network has, IPv4 first, each with the prefix length of its subnet.
 ///
-/// A fixed address may lie anywhere in a subnet. The others come from its ip-range if there is one: the lowest free
-/// that is above the one leased last, and from the bottom again when there is none. So a new network counts upwards,
-/// and an address that became free is the last to be used again. Nothing is recorded: the address is held
+/// A fixed address may lie anywhere in a subnet. The others come from its ip-range if there is one: what the endpoint
+/// had before, or else the lowest free that is above the one leased last, and from the bottom again when there is none.
+/// So a new network counts upwards, and an address that became free is the last to be given to another. Nothing is
+/// recorded: the address is held
 /// once the caller's next `held` has it.
 ///
 /// Takes O(log n) for n held addresses in a row, whatever the size of the subnet.
 pub fn lease(
     network: &Network,
-    request: &LeaseRequest,
+    request: &LeaseRequest<'_>,
     held: Held<'_>,
 ) -> Result<Vec<Cidr>, IpamError> {
     let mut leases = Vec::new();
     for (family, wanted) in [(Family::V4, request.ipv4), (Family::V6, request.ipv6)] {
         match wanted {
             Some(address) => leases.push(fixed(network, family, address, held.taken)?),
-            None => leases.extend(next(network, family, held)?),
+            None => leases.extend(next(network, family, request.before, held)?),
         }
     }
     Ok(leases)
@@ -96,8 +99,13 @@ fn holder(subnet: &Subnet, address: IpAddr, taken: &Space) -> Option<Holder> {
     }
 }
 
-/// The next free address of a family after the one leased last; none if the network has not that family.
-fn next(network: &Network, family: Family, held: Held<'_>) -> Result<Option<Cidr>, IpamError> {
+/// What the endpoint had of a family before, or the next free address; none if the network has not that family.
+fn next(
+    network: &Network,
+    family: Family,
+    before: &[IpAddr],
+    held: Held<'_>,
+) -> Result<Option<Cidr>, IpamError> {
     let ranges: Vec<(&Subnet, Cidr)> = network
         .subnets
         .iter()
@@ -114,8 +122,13 @@ fn next(network: &Network, family: Family, held: Held<'_>) -> Result<Option<Cidr
         )?;
         Some(with_prefix(address, subnet))
     };
-    turns(&ranges, held.last)
-        .into_iter()
+    let again = before.iter().filter_map(|&address| {
+        let holds = |(_, range): &&(&Subnet, Cidr)| range.contains(address);
+        let (subnet, _) = ranges.iter().find(holds)?;
+        Some((*subnet, address, address))
+    });
+    again
+        .chain(turns(&ranges, held.last))
         .find_map(|(subnet, first, last)| free(subnet, first, last))
         .map(Some)
         .ok_or_else(|| IpamError::NoAddressLeft {

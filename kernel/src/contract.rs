@@ -79,6 +79,13 @@ pub trait Host: Send + Sync {
     /// The destinations of every route of every table of the host, the default routes left out.
     fn routes(&self) -> Result<Vec<Cidr>, KernelError>;
 
+    /// The routes of others, of every table, that share addresses with any of `subnets`; the default routes, and those
+    /// of addresses that no network can have, left out.
+    fn routes_over(&self, subnets: &[Cidr]) -> Result<Vec<HostRoute>, KernelError>;
+
+    /// Listens to routes that come from now on; none where they cannot be heard of.
+    fn watch_routes(&self) -> Result<Option<Box<dyn RouteWatch>>, KernelError>;
+
     /// Holds ports of the host, all or none, so that no process can bind them and one that did is found out.
     ///
     /// No address stands for every one of both families. The one port 0 lets the kernel choose; what is held tells which
@@ -115,6 +122,26 @@ pub trait Host: Send + Sync {
         kind: SocketKind,
         count: usize,
     ) -> Result<Vec<OwnedFd>, KernelError>;
+}
+
+/// Tells of routes that come to the host.
+///
+/// **Contract:** its descriptor is readable while there may be something to tell.
+pub trait RouteWatch: AsFd + Send {
+    /// The routes of [`Host::routes_over`]'s kind that came since the last call, wherever they lead; none if there
+    /// were too many to tell which. Never blocks.
+    fn heard(&mut self) -> Result<Option<Vec<HostRoute>>, KernelError>;
+}
+
+/// A route of the host that rnet did not ask for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct HostRoute {
+    /// Where it leads.
+    pub destination: Cidr,
+    /// The number of its table; 254 is the main one.
+    pub table: u32,
+    /// The link it leaves by; none if there are several, or nothing leaves.
+    pub link: Option<IfName>,
 }
 
 /// Whether a socket carries datagrams or a stream.

@@ -173,6 +173,14 @@ pub enum KernelError {
         sandbox: SandboxId,
     },
 
+    /// The host's routes could not be listened to.
+    #[error("cannot listen to changes of the host's routes")]
+    WatchRoutes {
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+
     /// What exists could not be listed.
     #[error("cannot list the {what} of the host")]
     List {

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::route::RouteType;
-use rnet_model::{Cidr, HostFacts, Mtu};
+use nix::net::if_::if_indextoname;
+use rnet_model::{Cidr, HostFacts, IfName, Mtu};
 
+use crate::contract::HostRoute;
 use crate::rtnl::{Refusal, Route, Rtnetlink};
 
 /// Absent where the kernel was built or booted without IPv6; libnetwork looks here, too.
@@ -50,6 +52,41 @@ pub(crate) fn destinations(host: &mut Rtnetlink) -> Result<Vec<Cidr>, Refusal> {
 
 fn is_on(switch: &str) -> bool {
     fs::read(switch).is_ok_and(|value| value.starts_with(b"1"))
+}
+
+/// The routes of others that share addresses with any of `subnets`; what [`destinations`] leaves out is left out here.
+pub(crate) fn routes_over(
+    host: &mut Rtnetlink,
+    subnets: &[Cidr],
+) -> Result<Vec<HostRoute>, Refusal> {
+    let mut routes = host.routes(AddressFamily::Inet)?;
+    routes.extend(host.routes(AddressFamily::Inet6)?);
+    let shares = |route: &Route| {
+        let to = route.destination;
+        let meets = |it: &Cidr| it.contains(to.network()) || to.contains(it.network());
+        subnets.iter().any(meets)
+    };
+    Ok(named(routes.into_iter().filter(shares)))
+}
+
+/// The routes of others among these, with the names of their links; what leads to a link that is gone is left out.
+pub(crate) fn named(routes: impl IntoIterator<Item = Route>) -> Vec<HostRoute> {
+    let foreign = routes.into_iter().filter(|it| takes(it) && !it.is_own);
+    let named = foreign.filter_map(|route| {
+        let name = |index| {
+            let name = if_indextoname(index).ok()?;
+            name.to_str().ok()?.parse::<IfName>().ok()
+        };
+        Some(HostRoute {
+            destination: route.destination,
+            table: route.table,
+            link: match route.link {
+                Some(index) => Some(name(index)?),
+                None => None,
+            },
+        })
+    });
+    named.collect()
 }
 
 /// Asked of one route, however many the host has: this is on the way of every attach.

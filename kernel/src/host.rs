@@ -10,10 +10,10 @@ use rnet_model::{
     VethPeer,
 };
 
-use crate::contract::{HeldPorts, Host, ResolverSockets, SocketKind};
+use crate::contract::{HeldPorts, Host, HostRoute, ResolverSockets, RouteWatch, SocketKind};
 use crate::error::KernelError;
 use crate::netlink::Netlink;
-use crate::rtnl::request;
+use crate::rtnl::{Listener, request};
 use crate::{announce, conntrack, facts, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
@@ -42,6 +42,19 @@ impl Host for Netlink {
 
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {
         join::foreign_bridge(&mut self.host(), name)
+    }
+
+    fn routes_over(&self, subnets: &[Cidr]) -> Result<Vec<HostRoute>, KernelError> {
+        let routes = facts::routes_over(&mut self.host(), subnets);
+        routes.map_err(|source| KernelError::List {
+            what: "routes",
+            source,
+        })
+    }
+
+    fn watch_routes(&self) -> Result<Option<Box<dyn RouteWatch>>, KernelError> {
+        let listener = Listener::open().map_err(|source| KernelError::WatchRoutes { source })?;
+        Ok(Some(Box::new(listener)))
     }
 
     fn hold_ports(
@@ -114,6 +127,13 @@ impl Host for Netlink {
                 open()
             })?,
         }
+    }
+}
+
+impl RouteWatch for Listener {
+    fn heard(&mut self) -> Result<Option<Vec<HostRoute>>, KernelError> {
+        let routes = Listener::heard(self).map_err(|source| KernelError::WatchRoutes { source })?;
+        Ok(routes.map(facts::named))
     }
 }
 

@@ -41,7 +41,10 @@ mod remove;
 mod rtnl;
 mod traveller;
 
-pub use contract::{Firewall, HeldPorts, Host, Kernel, Owned, ResolverSockets, SocketKind, Watch};
+pub use contract::{
+    Firewall, HeldPorts, Host, HostRoute, Kernel, Owned, ResolverSockets, RouteWatch, SocketKind,
+    Watch,
+};
 pub use error::KernelError;
 pub use firewall::Nftables;
 pub use iptables::{Iptables, Variant as IptablesVariant};

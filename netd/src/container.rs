@@ -1,6 +1,7 @@
 //! A container's record: what was asked for, and how its last run went.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use bollard_stubs::models;
 use jiff::Timestamp;
@@ -31,6 +32,9 @@ pub struct Container {
     /// The volumes it sees.
     #[serde(default)]
     pub volumes: Vec<VolumeMount>,
+    /// The addresses it had at the end of its last run, which it gets again where they are free.
+    #[serde(default)]
+    pub addresses: BTreeMap<NetworkId, Vec<IpAddr>>,
     /// How far it is.
     pub run: Run,
 }

@@ -103,6 +103,7 @@ impl Contestant for Rnet {
             network: self.network,
             settings: EndpointSettings::default(),
             names: vec![format!("c{number}")],
+            before: Vec::new(),
         };
         self.daemon.create_sandbox(sandbox, &[request])?;
         lock(&self.made).insert(number, id);

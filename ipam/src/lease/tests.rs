@@ -58,6 +58,7 @@ fn leased(network: &Network, ipv4: Option<&str>, ipv6: Option<&str>, taken: &[&s
     let request = LeaseRequest {
         ipv4: ipv4.map(ip),
         ipv6: ipv6.map(ip),
+        before: &[],
     };
     match lease(network, &request, held(&space(taken), &space(&[]), &[])) {
         Ok(leases) => leases
@@ -169,7 +170,7 @@ fn only_what_is_taken_by_another_is_in_use() {
     let kind = |address| {
         let request = LeaseRequest {
             ipv4: Some(ip(address)),
-            ipv6: None,
+            ..LeaseRequest::default()
         };
         let (taken, reserved) = (space(&["10.0.0.9"]), space(&["10.0.0.8"]));
         lease(&net, &request, held(&taken, &reserved, &[])).map_err(|e| e.kind())
@@ -265,4 +266,32 @@ fn several_subnets_take_turns_once_around() {
     assert_eq!(next_of(&net, &[], &[], &["10.0.0.2"]), "10.9.0.2");
     assert_eq!(next_of(&net, &[], &[], &["10.9.0.2"]), "10.0.0.2");
     assert_eq!(next_of(&net, &["10.0.0.2"], &[], &["10.9.0.2"]), "10.9.0.2");
+}
+
+#[test]
+fn an_endpoint_gets_again_what_it_had_unless_another_has_it() {
+    let net = network(vec![
+        subnet("10.0.0.0/29", None, "10.0.0.1"),
+        subnet("fd00::/64", None, "fd00::1"),
+    ]);
+    let again = |before: [&str; 2], taken: &[&str]| {
+        let request = LeaseRequest {
+            before: &before.map(ip),
+            ..LeaseRequest::default()
+        };
+        let (taken, reserved, last) = (space(taken), space(&["fd00::9"]), [ip("10.0.0.4")]);
+        let leases = lease(&net, &request, held(&taken, &reserved, &last)).unwrap();
+        leases
+            .iter()
+            .map(|it| it.ip().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(again(["10.0.0.3", "fd00::8"], &[]), ["10.0.0.3", "fd00::8"]);
+    assert_eq!(
+        again(["10.0.0.3", "fd00::8"], &["10.0.0.3"]),
+        ["10.0.0.5", "fd00::8"]
+    );
+    // set aside, the gateway's, of another network
+    assert_eq!(again(["10.0.0.1", "fd00::9"], &[]), ["10.0.0.5", "fd00::2"]);
+    assert_eq!(again(["10.9.0.3", "fd09::8"], &[]), ["10.0.0.5", "fd00::2"]);
 }

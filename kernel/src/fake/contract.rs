@@ -13,7 +13,8 @@ use rnet_model::{
 
 use super::{FakeKernel, State};
 use crate::contract::{
-    Firewall, HeldPorts, Host, Kernel, Owned, ResolverSockets, SocketKind, Watch,
+    Firewall, HeldPorts, Host, HostRoute, Kernel, Owned, ResolverSockets, RouteWatch, SocketKind,
+    Watch,
 };
 use crate::error::KernelError;
 use crate::ports;
@@ -21,6 +22,8 @@ use crate::rtnl::Refusal;
 
 /// The first port the fake chooses (RFC 6335: the first dynamic one).
 const FIRST_PORT: u16 = 49152;
+/// RT_TABLE_MAIN of linux/rtnetlink.h.
+const MAIN_TABLE: u32 = 254;
 /// What a step fails with that was told to.
 const FAILURE: i32 = libc::EIO;
 
@@ -172,6 +175,26 @@ impl Host for FakeKernel {
             });
         }
         Ok(state.routes.clone())
+    }
+
+    /// They leave by no link.
+    fn routes_over(&self, subnets: &[Cidr]) -> Result<Vec<HostRoute>, KernelError> {
+        let meets = |route: &Cidr| {
+            let shares = |it: &Cidr| it.contains(route.network()) || route.contains(it.network());
+            subnets.iter().any(shares)
+        };
+        let routes = self.routes()?.into_iter().filter(meets);
+        Ok(routes
+            .map(|destination| HostRoute {
+                destination,
+                table: MAIN_TABLE,
+                link: None,
+            })
+            .collect())
+    }
+
+    fn watch_routes(&self) -> Result<Option<Box<dyn RouteWatch>>, KernelError> {
+        Ok(None)
     }
 
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {

@@ -9,12 +9,14 @@
 mod address;
 mod index;
 mod link;
+mod listener;
 mod refusal;
 pub(crate) mod request;
 mod route;
 mod socket;
 
 pub(crate) use link::Link;
+pub(crate) use listener::Listener;
 pub use refusal::Refusal;
 pub(crate) use request::Request;
 pub(crate) use route::Route;

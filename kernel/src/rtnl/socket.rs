@@ -207,7 +207,9 @@ impl Replies {
 }
 
 /// The messages of a datagram; one that cannot be read, say of a kind of link that is newer than this, is left out.
-fn messages(mut datagram: &[u8]) -> impl Iterator<Item = NetlinkMessage<RouteNetlinkMessage>> {
+pub(super) fn messages(
+    mut datagram: &[u8],
+) -> impl Iterator<Item = NetlinkMessage<RouteNetlinkMessage>> {
     let split = std::iter::from_fn(move || {
         let length = NetlinkBuffer::new_checked(datagram).ok()?.length() as usize;
         let (message, rest) = datagram.split_at(length);

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use rnet_kernel::{HeldPorts, Host};
+use rnet_kernel::{HeldPorts, Host, HostRoute};
 use rnet_model::{PortRange, Protocol};
 
 use crate::lab::{Lab, lab};
@@ -51,6 +51,63 @@ fn routes_of_all_tables_are_told_and_the_noise_is_not() {
                 "fd00::/8",
             ]
         );
+    });
+}
+
+/// Routes as text: where to, by which link, in which table.
+fn told(routes: Vec<HostRoute>) -> Vec<String> {
+    let text = |it: HostRoute| {
+        let link = it
+            .link
+            .map_or("nothing".to_owned(), |link| link.to_string());
+        format!("{} by {link} in {}", it.destination, it.table)
+    };
+    routes.into_iter().map(text).collect()
+}
+
+#[test]
+fn routes_into_a_subnet_are_told_with_their_link_and_table() {
+    lab(|lab| {
+        lab.ip("link add br9 up type bridge");
+        lab.ip("address add 172.18.7.1/24 dev br9");
+        lab.ip("route add 172.18.0.0/16 dev br9 table 100");
+        lab.ip("route add blackhole 172.18.7.64/26");
+        lab.ip("route add 172.19.0.0/16 dev br9");
+        lab.ip("route add fd00:7::/48 dev br9 table 1000");
+        let subnets = ["172.18.7.0/24", "fd00:7::/64"].map(|it| it.parse().unwrap());
+        let mut routes = told(lab.kernel.routes_over(&subnets).unwrap());
+        routes.sort();
+        assert_eq!(
+            routes,
+            [
+                "172.18.0.0/16 by br9 in 100",
+                "172.18.7.0/24 by br9 in 254",
+                "172.18.7.1/32 by br9 in 255",
+                "172.18.7.64/26 by nothing in 254",
+                "fd00:7::/48 by br9 in 1000",
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_route_that_comes_is_heard_of_and_one_that_goes_is_not() {
+    lab(|lab| {
+        lab.ip("link add br9 up type bridge");
+        lab.ip("route add 172.16.0.0/12 dev br9");
+        let mut watch = lab.kernel.watch_routes().unwrap().unwrap();
+        assert_eq!(watch.heard().unwrap(), Some(Vec::new()));
+        lab.ip("route add 172.18.0.0/16 dev br9 table 100");
+        lab.ip("route add fd00:7::/48 dev br9");
+        lab.ip("route del 172.16.0.0/12 dev br9");
+        let heard = told(watch.heard().unwrap().unwrap());
+        assert_eq!(
+            heard,
+            ["172.18.0.0/16 by br9 in 100", "fd00:7::/48 by br9 in 254"]
+        );
+        lab.ip("route add 172.20.0.0/16 dev br9");
+        lab.ip("link del br9");
+        assert_eq!(told(watch.heard().unwrap().unwrap()), Vec::<String>::new());
     });
 }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::version::{NEWEST, OLDEST};
 use super::{Answer, Api};
-use crate::daemon::Daemon;
+use crate::daemon::{Conflict, Daemon};
 use crate::error::Result;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -90,6 +90,7 @@ fn describe(daemon: &Daemon) -> Result<SystemInfo> {
     let unified = std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
     let networks = ["bridge", "host", "null"].map(ToOwned::to_owned).to_vec();
     let settings = daemon.settings();
+    let conflicts = daemon.lasting_conflicts()?;
     Ok(SystemInfo {
         id: Some(kernel("random/boot_id")),
         containers: count(containers),
@@ -146,7 +147,7 @@ fn describe(daemon: &Daemon) -> Result<SystemInfo> {
             info: None,
         }),
         security_options: Some(vec!["name=cgroupns".to_owned()]),
-        warnings: Some(vec![]),
+        warnings: Some(conflicts.iter().map(Conflict::to_string).collect()),
         ..SystemInfo::default()
     })
 }

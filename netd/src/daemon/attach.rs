@@ -36,6 +36,8 @@ pub struct EndpointRequest {
     pub settings: EndpointSettings,
     /// The names it shall answer to, the container's own first.
     pub names: Vec<String>,
+    /// The addresses it had before, which it gets again where they are free.
+    pub before: Vec<IpAddr>,
 }
 
 /// What was reserved: on record, and not yet in the kernel.
@@ -122,8 +124,9 @@ impl Daemon {
         let networks = grown(&state, &endpoints, &facts)?;
         let mut changes = vec![Change::PutSandbox(sandbox)];
         changes.extend(networks.into_iter().map(Change::PutNetwork));
-        for endpoint in endpoints {
-            let mark = state.addresses(endpoint.network).mark(&endpoint);
+        for (endpoint, request) in endpoints.into_iter().zip(requests) {
+            let addresses = state.addresses(endpoint.network);
+            let mark = addresses.mark(&endpoint, &request.before);
             changes.extend([Change::PutEndpoint(endpoint), Change::PutMark(mark)]);
         }
         self.commit(&mut state, changes)?;
@@ -222,6 +225,7 @@ fn endpoint<'a>(
     let wanted = LeaseRequest {
         ipv4: settings.ipv4_address,
         ipv6: settings.ipv6_address,
+        before: &request.before,
     };
     refuse_reserved(state, network, sandbox, &wanted)?;
     let addresses = lease(network, &wanted, state.addresses(network.id).held())?;
@@ -253,7 +257,7 @@ fn refuse_reserved(
     state: &State,
     network: &Network,
     sandbox: &Sandbox,
-    wanted: &LeaseRequest,
+    wanted: &LeaseRequest<'_>,
 ) -> Result<()> {
     for address in wanted.ipv4.into_iter().chain(wanted.ipv6) {
         let owner = state.addresses(network.id).owner(address);

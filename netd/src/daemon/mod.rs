@@ -5,6 +5,7 @@
 
 mod announce;
 mod attach;
+mod conflicts;
 mod container;
 mod exec;
 mod follow;
@@ -24,6 +25,7 @@ mod volume;
 mod watch;
 
 pub use attach::EndpointRequest;
+pub use conflicts::Conflict;
 pub use container::{
     ContainerRequest, Counters, Exit, ExitWatch, Sample, WaitCondition, endpoint_settings,
 };
@@ -33,12 +35,13 @@ pub use ports::container_port;
 pub use reconcile::Report;
 pub use streams::Attachment;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rnet_ipam::Pools;
 use rnet_kernel::{Firewall, Host, Kernel};
+use rnet_model::NetworkId;
 use rnet_runtime_glue::Runtime;
 use rnet_runtime_glue::image::ImageStore;
 use tokio::runtime::Handle;
@@ -91,6 +94,8 @@ pub struct Daemon {
     networks: Mutex<()>,
     /// Serialises the making and removing of volumes.
     volumes: Mutex<()>,
+    /// Networks that a route of others led into since the daemon started, whether it lasts or not.
+    conflicting: Mutex<BTreeSet<NetworkId>>,
     /// Serialises policies on their way to the firewall: a later one is never overtaken by an earlier one.
     protecting: Mutex<()>,
     /// Serialises what sandboxes see on its way to the resolver: a later view is never overtaken by an earlier one.

@@ -48,6 +48,7 @@ impl Daemon {
             state: Mutex::new(state),
             networks: Mutex::default(),
             volumes: Mutex::default(),
+            conflicting: Mutex::default(),
             protecting: Mutex::default(),
             naming: Mutex::default(),
             lives: hold::Holds::default(),
@@ -65,6 +66,9 @@ impl Daemon {
         }
         let report = daemon.reconcile()?;
         tracing::info!(?report, "reconciled");
+        if let Err(error) = daemon.watch_routes() {
+            tracing::error!("{}", chain(&error));
+        }
         Ok(daemon)
     }
 }

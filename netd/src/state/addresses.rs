@@ -48,12 +48,14 @@ impl Addresses {
         owners.first().map(|(_, container)| *container)
     }
 
-    /// The mark that a new endpoint's addresses leave.
-    pub fn mark(&self, endpoint: &Endpoint) -> LeaseMark {
+    /// The mark that a new endpoint's addresses leave: those count that are neither fixed nor what it had `before`.
+    pub fn mark(&self, endpoint: &Endpoint, before: &[IpAddr]) -> LeaseMark {
         let settings = &endpoint.settings;
         let fixed = [settings.ipv4_address, settings.ipv6_address];
         let leased = endpoint.addresses.iter().map(|cidr| cidr.ip());
-        let mut addresses: Vec<_> = leased.filter(|it| !fixed.contains(&Some(*it))).collect();
+        let mut addresses: Vec<_> = leased
+            .filter(|it| !fixed.contains(&Some(*it)) && !before.contains(it))
+            .collect();
         let kept = self.last.iter().filter(|last| {
             let same_family = |it: &&IpAddr| it.is_ipv4() == last.is_ipv4();
             addresses.iter().find(same_family).is_none()

@@ -10,7 +10,8 @@ use netd::state::{Change, State};
 use netd::store::{Store, StoreError};
 use rnet_kernel::fake::FakeKernel;
 use rnet_kernel::{
-    Firewall, HeldPorts, Host, Kernel, KernelError, Owned, ResolverSockets, SocketKind, Watch,
+    Firewall, HeldPorts, Host, HostRoute, Kernel, KernelError, Owned, ResolverSockets, RouteWatch,
+    SocketKind, Watch,
 };
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Place, PortRange, Protocol,
@@ -154,6 +155,14 @@ impl Host for Machine {
 
     fn routes(&self) -> Result<Vec<Cidr>, KernelError> {
         self.kernel.routes()
+    }
+
+    fn routes_over(&self, subnets: &[Cidr]) -> Result<Vec<HostRoute>, KernelError> {
+        self.kernel.routes_over(subnets)
+    }
+
+    fn watch_routes(&self) -> Result<Option<Box<dyn RouteWatch>>, KernelError> {
+        self.kernel.watch_routes()
     }
 
     fn hold_ports(

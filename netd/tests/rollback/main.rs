@@ -98,6 +98,7 @@ fn request(network: NetworkId) -> EndpointRequest {
         network,
         settings,
         names: vec!["c1".into()],
+        before: Vec::new(),
     }
 }
 

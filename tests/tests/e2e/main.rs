@@ -1,5 +1,6 @@
 //! rnet as its users meet it: real containers on a private lab host.
 
+mod addresses;
 mod adopted;
 mod announcements;
 mod default_bridge;
@@ -19,6 +20,7 @@ mod names_kept;
 mod ports;
 mod resolv_conf;
 mod start;
+mod subnets;
 mod templates;
 mod toggles;
 mod volumes;
@@ -63,6 +65,12 @@ fn idle(lab: &Lab, name: &str, flags: &str) -> Result<()> {
 fn address(lab: &Lab, container: &str, network: &str) -> Result<String> {
     let format = format!("{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}");
     lab.host(&format!("rnet inspect -f '{format}' {container}"))
+}
+
+/// Lets the lab host be no router for IPv6 again, as it was before its first IPv6 network.
+fn end_ipv6_forwarding(lab: &Lab) -> Result<()> {
+    lab.host("echo 0 >/proc/sys/net/ipv6/conf/all/forwarding")
+        .map(drop)
 }
 
 /// Whether a container gets an answer to a ping within a second.

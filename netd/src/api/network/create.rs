@@ -13,7 +13,7 @@ use rnet_ipam::SubnetRequest;
 use crate::api::body::Json;
 use crate::api::version::ApiVersion;
 use crate::api::{Answer, Api};
-use crate::daemon::NetworkRequest;
+use crate::daemon::{Conflict, Daemon, NetworkRequest};
 use crate::error::{Error, Result};
 
 pub(super) async fn create(
@@ -25,14 +25,21 @@ pub(super) async fn create(
     if version < ApiVersion::new(48) {
         request.enable_ipv4 = None; // the field is younger
     }
-    let id = api
-        .run(move |daemon| daemon.create_network(request))
-        .await?;
-    let answer = NetworkCreateResponse {
-        id: id.to_string(),
-        warning: String::new(),
-    };
+    let answer = api.run(move |daemon| made(daemon, request)).await?;
     Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
+}
+
+/// Makes the network; warns of routes of the host into a subnet that was given, as automatic ones have none.
+fn made(daemon: &Daemon, request: NetworkRequest) -> Result<NetworkCreateResponse> {
+    let given = request.subnets.iter().any(|it| it.subnet.is_some());
+    let id = daemon.create_network(request)?;
+    let network = daemon.read(|state| state.network(id).filter(|_| given).cloned());
+    let conflicts = network.map_or(Ok(Vec::new()), |it| daemon.conflicts_of(&it))?;
+    let warnings: Vec<_> = conflicts.iter().map(Conflict::to_string).collect();
+    Ok(NetworkCreateResponse {
+        id: id.to_string(),
+        warning: warnings.join("\n"),
+    })
 }
 
 /// Reads the body into a request; refuses what is malformed, and what is not supported yet.

@@ -11,10 +11,12 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use bollard_stubs::models::NetworkInspect;
+use serde::Serialize;
 
 use super::query::Params;
 use super::render::network::{inspect, with_containers};
 use super::{Answer, Api};
+use crate::daemon::Conflict;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
@@ -27,11 +29,20 @@ pub(super) fn routes() -> Router<Api> {
         .route("/networks/{id}/disconnect", post(attach::disconnect))
 }
 
+/// A network as Docker shows it, and what rnet warns of.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    network: NetworkInspect,
+    #[serde(rename = "Warnings", skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
 async fn show(
     State(api): State<Api>,
     Path(reference): Path<String>,
     params: Params,
-) -> Answer<Json<NetworkInspect>> {
+) -> Answer<Json<Shown>> {
     if let Some(text) = params.text("verbose").filter(|text| !is_bool(text)) {
         return Err(super::Failure::invalid(format!(
             "invalid value for verbose: {text:?}"
@@ -42,7 +53,11 @@ async fn show(
     }
     api.run(move |daemon| {
         let network = daemon.find_network(&reference)?;
-        Ok(daemon.read(|state| with_containers(inspect(&network), state, network.id)))
+        let conflicts = daemon.lasting_conflicts_of(&network)?;
+        Ok(Shown {
+            network: daemon.read(|state| with_containers(inspect(&network), state, network.id)),
+            warnings: conflicts.iter().map(Conflict::to_string).collect(),
+        })
     })
     .await
     .map(Json)

@@ -121,6 +121,11 @@ pub(super) fn endpoint_request(
         network: network.id,
         settings: settings.clone(),
         names: endpoint_names(container, settings),
+        before: container
+            .addresses
+            .get(&network.id)
+            .cloned()
+            .unwrap_or_default(),
     }
 }
 

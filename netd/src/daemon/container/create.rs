@@ -15,6 +15,7 @@ pub(super) use name::check_name;
 pub(super) use networks::is_host;
 pub(super) use unsupported::refuse_host_settings;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bollard_stubs::models::{ContainerCreateBody, HostConfig};
@@ -73,6 +74,7 @@ impl Daemon {
             network_mode,
             networks,
             volumes,
+            addresses: BTreeMap::new(),
             run: Run::Created,
         };
         self.commit(

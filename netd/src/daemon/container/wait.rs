@@ -1,9 +1,11 @@
 //! Waiting for a container to end, and what happens when it does.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rnet_model::ContainerId;
+use rnet_model::{ContainerId, Endpoint, NetworkId, SandboxId};
 use rnet_runtime_glue::{ContainerState, RuntimeError};
 use tokio::io::Interest;
 use tokio::sync::broadcast;
@@ -13,6 +15,7 @@ use crate::daemon::Daemon;
 use crate::error::{Error, Result, chain};
 use crate::event::Event;
 use crate::fd::watched;
+use crate::state::State;
 
 /// What a client waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -152,10 +155,12 @@ impl Daemon {
                 Err(RuntimeError::UnknownContainer { .. }) => ContainerState::Lost,
                 state => state?,
             };
+            let addresses = sandbox.map(|sandbox| self.read(|state| held(state, sandbox)));
             if let Some(sandbox) = sandbox {
                 self.undo(sandbox, &[], true);
             }
             let container = Container {
+                addresses: addresses.unwrap_or_default(),
                 run: ended(&state, started),
                 ..container
             };
@@ -183,6 +188,13 @@ impl Daemon {
             );
         }
     }
+}
+
+/// The addresses a sandbox has, by network.
+fn held(state: &State, sandbox: SandboxId) -> BTreeMap<NetworkId, Vec<IpAddr>> {
+    let endpoints = state.endpoints_of(sandbox);
+    let addresses = |it: &Endpoint| it.addresses.iter().map(|cidr| cidr.ip()).collect();
+    endpoints.map(|it| (it.network, addresses(it))).collect()
 }
 
 /// What a record says of a run that ended this way.

@@ -99,6 +99,7 @@ impl Stage {
             volumes: Default::default(),
             network_mode: NetworkMode::Attached,
             networks: [(network.id, EndpointSettings::default())].into(),
+            addresses: Default::default(),
             run: Run::Running {
                 sandbox: Some(SANDBOX),
                 pid: 0,
