@@ -92,7 +92,7 @@ async fn a_container_that_cannot_be_is_refused_and_leaves_nothing() {
             400,
             "99999",
         ),
-        (with(json!({"Binds": ["a:/b"]})), 501, "volume a"),
+        (with(json!({"Binds": ["a:/b"]})), 400, "volume name"),
         (with(json!({"Memory": 4096})), 400, "Minimum memory limit"),
         (with(json!({"CapAdd": ["NOPE"]})), 400, "NOPE"),
         (with(json!({"Dns": ["x"]})), 400, "invalid DNS server"),

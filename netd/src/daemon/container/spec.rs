@@ -235,6 +235,9 @@ pub(super) fn parse_bind(text: &str) -> Result<Mount> {
     let (Some(source), Some(target)) = (parts.next(), parts.next()) else {
         return Err(invalid("/HOST/PATH:/CONTAINER/PATH[:ro] is expected"));
     };
+    if !source.starts_with('/') {
+        return Err(invalid("the host's path must be absolute"));
+    }
     if !target.starts_with('/') || target == "/" {
         return Err(invalid(
             "the container's path must be absolute, and not the root",

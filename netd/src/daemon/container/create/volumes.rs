@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn volumes_are_asked_for_in_each_of_the_ways_there_are() {
         let found = asked(
-            r#"{"Volumes":["/var/lib","/srv"]}"#,
+            r#"{"Volumes":{"/var/lib":{},"/srv":{}}}"#,
             r#"{"Binds":["data:/data:ro","/srv:/srv"],
                 "Mounts":[{"Type":"volume","Source":"more","Target":"/more","VolumeOptions":{"NoCopy":true}}]}"#,
         )
