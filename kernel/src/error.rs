@@ -13,8 +13,11 @@ use crate::Refusal;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KernelError {
-    /// No socket to netfilter could be opened.
-    #[error("cannot open a netfilter socket: CAP_NET_ADMIN and a kernel with nf_tables are needed")]
+    /// No socket to netfilter could be opened, or nf_tables is not behind it.
+    #[error(
+        "cannot speak with nf_tables: CAP_NET_ADMIN and a kernel that has it (CONFIG_NF_TABLES) are needed; \
+         isolation and published ports can do without by netd --firewall iptables, containers' names cannot"
+    )]
     OpenNetfilter {
         /// The kernel's answer.
         #[source]
@@ -61,6 +64,19 @@ pub enum KernelError {
         program: String,
         /// What it was to do.
         operation: String,
+        /// What it said.
+        complaint: String,
+    },
+
+    /// The kernel has not all that iptables' rules are made of.
+    #[error(
+        "{program} finds this kernel without {parts}: load the modules or build them in, or start netd with --firewall nftables ({complaint})"
+    )]
+    IptablesLacks {
+        /// The program.
+        program: String,
+        /// What is missing, with the modules' names.
+        parts: String,
         /// What it said.
         complaint: String,
     },

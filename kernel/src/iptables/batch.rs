@@ -19,7 +19,7 @@ struct Lines {
     deleted: String,
 }
 
-/// From whatever stands to all of `wanted`, the user's chain left alone.
+/// From whatever stands to all of `wanted`, the user's chain left alone; refused if jumps went since.
 pub(super) fn whole(wanted: &Ruleset, standing: &Standing, family: Family) -> String {
     tables(|table, lines| {
         for (chain, rules) in wanted.of_table(table) {
@@ -39,9 +39,9 @@ pub(super) fn whole(wanted: &Ruleset, standing: &Standing, family: Family) -> St
         let mut kept = BTreeSet::new();
         for (from, rule) in &here.jumps {
             let jump = (from.as_str(), rule.as_str());
-            if !jumps.contains(&jump) || !kept.insert(jump) {
-                lines.change(format_args!("-D {from} {rule}"));
-            }
+            let keep = jumps.contains(&jump) && kept.insert(jump);
+            let verb = if keep { "-C" } else { "-D" };
+            lines.change(format_args!("{verb} {from} {rule}"));
         }
         for (from, rule) in jumps.iter().filter(|jump| !kept.contains(*jump)) {
             lines.change(format_args!("-I {from} 1 {rule}"));

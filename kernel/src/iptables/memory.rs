@@ -1,10 +1,35 @@
-//! What was written last, and whether it is still what stands.
+//! What was written last, whether it is still what stands, and by whom it was written.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rnet_model::FirewallPolicy;
 
 use super::pulse::{Beat, Pulse};
+
+/// How many writers are remembered: more than can have said anything that was not heard yet.
+const WRITERS: usize = 64;
+
+/// The processes that rnet wrote by, the latest last.
+#[derive(Default)]
+pub(super) struct Writers(Mutex<VecDeque<u32>>);
+
+impl Writers {
+    /// Takes note of one, before it writes.
+    pub(super) fn add(&self, process: u32) {
+        let mut writers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if writers.len() == WRITERS {
+            writers.pop_front();
+        }
+        writers.push_back(process);
+    }
+
+    /// Whether it is one of them.
+    pub(super) fn know(&self, process: u32) -> bool {
+        let writers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.contains(&process)
+    }
+}
 
 /// What is known of the tables.
 pub(super) struct Memory {
@@ -38,15 +63,5 @@ impl Memory {
     /// How the tables are now.
     pub(super) fn feel(&self) -> Option<Beat> {
         self.pulse.as_ref().and_then(Pulse::feel)
-    }
-
-    /// Whether others wrote since; never blocks: what happens while rnet writes, it finds or replaces itself.
-    pub(super) fn others_wrote(&self) -> bool {
-        let Ok(applied) = self.applied.try_lock() else {
-            return false;
-        };
-        applied
-            .as_ref()
-            .is_some_and(|applied| applied.beat != self.feel())
     }
 }

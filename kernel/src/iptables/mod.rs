@@ -11,6 +11,7 @@
 mod batch;
 mod forward;
 mod memory;
+mod missing;
 mod postrouting;
 mod programs;
 mod published;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use rnet_model::FirewallPolicy;
 
 use crate::{Firewall, KernelError, Nftables, Watch, nft};
-use memory::{Applied, Memory};
+use memory::{Applied, Memory, Writers};
 pub use programs::Variant;
 use programs::{Kind, Programs, at_home};
 use pulse::Pulse;
@@ -46,7 +47,8 @@ pub struct Iptables {
     home: File,
     /// IPv4's come first.
     families: Vec<Programs>,
-    memory: Arc<Memory>,
+    memory: Memory,
+    writers: Arc<Writers>,
 }
 
 impl Iptables {
@@ -62,16 +64,21 @@ impl Iptables {
             path: path.to_owned(),
             source,
         })?;
-        let mut families = vec![Programs::find(Family::V4, variant)?];
+        let writers = Arc::default();
+        let mut families = vec![Programs::find(Family::V4, variant, &writers)?];
         // a kernel told to do without IPv6 (ipv6.disable=1) has no tables for it either
         if Path::new("/proc/net/if_inet6").exists() {
-            families.push(Programs::find(Family::V6, variant)?);
+            families.push(Programs::find(Family::V6, variant, &writers)?);
+        }
+        if let Err(error) = nft::open() {
+            tracing::warn!("containers on user-defined networks will not start: {error}");
         }
         let pulse = Pulse::find(families[0].kind, families.iter().map(|it| it.family));
         Ok(Self {
             home,
             families,
-            memory: Arc::new(Memory::new(pulse)),
+            memory: Memory::new(pulse),
+            writers,
         })
     }
 
@@ -93,8 +100,14 @@ impl Iptables {
     fn replace(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
         self.each(|programs| {
             let wanted = Ruleset::of(policy, programs.family);
-            let standing = programs.standing(&Table::ALL)?;
-            programs.restore(&batch::whole(&wanted, &standing, programs.family))
+            let write = || {
+                let standing = programs.standing(&Table::ALL)?;
+                programs.restore(&batch::whole(&wanted, &standing, programs.family))
+            };
+            // once more, for others may have written between the look and the deed
+            write()
+                .or_else(|_| write())
+                .map_err(|refusal| missing::explain(programs, refusal))
         })
     }
 
@@ -164,7 +177,7 @@ impl Firewall for Iptables {
             return Ok(None);
         }
         at_home(&self.home, || {
-            let watched = Watched::new(Arc::clone(&self.memory));
+            let watched = Watched::new(Arc::clone(&self.writers));
             let watched = watched.map_err(|source| KernelError::WatchNetfilter { source })?;
             Ok(Some(Box::new(watched) as Box<dyn Watch>))
         })

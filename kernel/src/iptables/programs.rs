@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::Write;
 use std::panic::resume_unwind;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use iptables::IPTables;
 use nix::sched::{CloneFlags, setns};
 
+use super::memory::Writers;
 use super::ruleset::{Family, Table};
 use super::standing::Standing;
 use crate::KernelError;
@@ -43,6 +45,7 @@ pub(super) struct Programs {
     pub(super) kind: Kind,
     listing: IPTables,
     restore: String,
+    writers: Arc<Writers>,
 }
 
 impl From<Kind> for Variant {
@@ -76,7 +79,11 @@ impl Variant {
 
 impl Programs {
     /// Finds the programs of one family.
-    pub(super) fn find(family: Family, variant: Variant) -> Result<Self, KernelError> {
+    pub(super) fn find(
+        family: Family,
+        variant: Variant,
+        writers: &Arc<Writers>,
+    ) -> Result<Self, KernelError> {
         let program = variant.program(family);
         let missing = |cause: String| KernelError::NoIptables {
             program: program.to_owned(),
@@ -99,6 +106,7 @@ impl Programs {
             family,
             kind,
             listing,
+            writers: Arc::clone(writers),
             restore: format!("{}{}-restore", family.program(), variant.suffix()),
         })
     }
@@ -143,6 +151,7 @@ impl Programs {
             cause: error.to_string(),
         };
         let mut child = command.spawn().map_err(missing)?;
+        self.writers.add(child.id());
         if let Some(mut stdin) = child.stdin.take() {
             // one that stops reading has refused, and says so
             let _ = stdin.write_all(lines.as_bytes());

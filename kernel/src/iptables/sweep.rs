@@ -1,6 +1,7 @@
 //! Removing what a daemon with another backend left, and finding out cheaply that there is nothing.
 
 use std::fs;
+use std::sync::Arc;
 
 use netlink_sys::Socket;
 
@@ -24,7 +25,7 @@ pub(crate) fn sweep(nf_tables: &Socket, kept: Option<Kind>) -> Result<(), Kernel
             if tables.is_empty() {
                 continue;
             }
-            let programs = Programs::find(family, kind.into())?;
+            let programs = Programs::find(family, kind.into(), &Arc::default())?;
             programs.restore(&batch::nothing(&programs.standing(&tables)?))?;
         }
     }

@@ -10,7 +10,7 @@ use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 use nix::sys::socket::{setsockopt, sockopt::SndBufForce};
 
-use super::{Family, message};
+use super::{Family, generation, message};
 use crate::KernelError;
 
 /// A batch is one datagram: room for a hundred thousand elements and more.
@@ -25,6 +25,8 @@ pub(crate) fn open() -> Result<Socket, KernelError> {
         socket.bind_auto()?;
         setsockopt(&socket, SndBufForce, &SEND_BUFFER_BYTES)?;
         socket.set_cap_ack(true)?;
+        // without nf_tables the socket opens all the same, and whatever is asked is invalid
+        generation(&socket)?;
         Ok(socket)
     };
     open().map_err(|source| KernelError::OpenNetfilter { source })

@@ -206,6 +206,11 @@ fn whoever_watches_is_told_what_others_delete_and_nothing_else() {
     assert!(!watch.changed().unwrap(), "rnet's own changes");
     host.shell("iptables-nft -N THEIRS && iptables-nft -X THEIRS");
     assert!(!watch.changed().unwrap(), "others' own chains");
+    let user = "iptables-nft -t mangle";
+    host.shell(&format!(
+        "{user} -A RNET-USER -j RETURN && {user} -F RNET-USER"
+    ));
+    assert!(!watch.changed().unwrap(), "the user's own rules");
     for damage in [
         "iptables-nft -F FORWARD",
         "ip6tables-nft -t nat -F",

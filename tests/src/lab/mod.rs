@@ -87,8 +87,13 @@ impl Lab {
 
     /// A lab with a `netd` that is ready, and the image `busybox`.
     pub fn start() -> Result<Self> {
+        Self::start_with("")
+    }
+
+    /// The same, with more flags of `netd`.
+    pub fn start_with(flags: &str) -> Result<Self> {
         let mut lab = Self::bare()?;
-        lab.start_netd()?;
+        lab.start_netd_with(flags)?;
         let archive = lab.directory().join("busybox.tar");
         busybox_archive(&archive)?;
         lab.host(&format!("rnet image import busybox {}", archive.display()))?;

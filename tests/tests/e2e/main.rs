@@ -10,6 +10,7 @@ mod errors;
 mod firewall;
 mod gateway_modes;
 mod gateways;
+mod iptables;
 mod isolation;
 mod kill;
 mod limits;
@@ -35,7 +36,12 @@ fn the_story_that_the_demo_tells_is_true() -> Result<()> {
 
 /// Runs a story on a lab of its own with `netd` and the image `busybox`; in the end nothing may be left of it.
 fn on_lab(story: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
-    let mut lab = Lab::start()?;
+    on_lab_with("", story)
+}
+
+/// The same, with more flags of `netd`.
+fn on_lab_with(flags: &str, story: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
+    let mut lab = Lab::start_with(flags)?;
     lab.serve_whoami()?;
     lab.serve_names()?;
     let idle = lab.contents()?;
