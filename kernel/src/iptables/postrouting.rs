@@ -23,6 +23,10 @@ pub(super) fn write(rules: &mut Ruleset, policy: &FirewallPolicy, family: Family
             SourceNat::Masquerade => "MASQUERADE".to_owned(),
             SourceNat::Address(address) => format!("SNAT --to-source {address}"),
         };
+        for from in bridges(network) {
+            let others = bridges(network).filter(|to| *to != from);
+            leaving.extend(others.map(|to| format!("-i {from} -o {to} -j RETURN")));
+        }
         // `-i` is known here since Linux 5.7, though iptables takes it in chains of one's own only
         let out = |bridge| format!("-i {bridge} ! -o {bridge} -j {target}");
         leaving.extend(bridges(network).map(out));

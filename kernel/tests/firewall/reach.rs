@@ -11,6 +11,7 @@ crate::with_each_backend! {
     a_network_that_protects_nothing_is_reached_at_every_port_in_its_family_only,
     a_trusted_interface_reaches_the_opened_ports_and_no_other_does,
     what_leaves_takes_the_address_it_was_given,
+    bridges_of_one_network_are_one_network,
 }
 
 /// The front network as it is told to be, and these ports of it opened.
@@ -138,9 +139,10 @@ fn what_leaves_takes_the_address_it_was_given(backend: Backend) {
     assert_eq!(lab.c1.tcp("192.0.2.2:7").unwrap(), "192.0.2.1", "changed");
 }
 
-#[test]
-fn bridges_of_one_network_are_one_network() {
-    let Some(lab) = Lab::new() else { return };
+fn bridges_of_one_network_are_one_network(backend: Backend) {
+    let Some(lab) = Lab::with(backend) else {
+        return;
+    };
     lab.c1.serve(80);
     let mut both = network("br-front");
     both.shards.insert("br-back".parse().unwrap());
