@@ -167,7 +167,7 @@ pub struct PublishedPorts {
     pub protocol: Protocol,
     /// The host's address.
     pub host_address: IpAddr,
-    /// The host's ports.
+    /// The host's ports; those from 0 on stand for none: the sandbox is reached at its own address.
     pub host_ports: PortRange,
     /// The sandbox's ports, as many.
     pub container_ports: PortRange,
@@ -188,6 +188,11 @@ impl PublishedPorts {
             address: self.host_address,
             ports: self.host_ports,
         }
+    }
+
+    /// Whether ports of the host lead to the sandbox's.
+    pub const fn is_bound(&self) -> bool {
+        self.host_ports.first() > 0
     }
 
     /// Each host port with the sandbox's port it leads to.

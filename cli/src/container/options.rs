@@ -113,7 +113,8 @@ pub(crate) struct NetworkOptions {
     /// Use this MAC address on the first network
     #[arg(long, value_name = "MAC")]
     pub(crate) mac_address: Option<MacAddress>,
-    /// Publish a port: [[ADDRESS:]HOST_PORT:]PORT[/tcp|udp|sctp], ranges as FIRST-LAST
+    /// Publish a port: [[ADDRESS:]HOST_PORT:]PORT[/tcp|udp|sctp], ranges as FIRST-LAST;
+    /// for some clients only: …,from=PREFIX
     #[arg(short, long, value_name = "PORT")]
     pub(crate) publish: Vec<Publish>,
     /// Publish every exposed port on a free port of the host

@@ -1,7 +1,10 @@
 //! `port`: where on the host a container's ports are.
 
-use bollard::models::PortMap;
+use std::collections::HashMap;
+use std::fmt;
+
 use clap::Args;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::{Api, segment};
@@ -48,9 +51,33 @@ impl Port {
     }
 }
 
+/// A port's place on the host, with the clients it is for where it is not for everyone.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Binding {
+    host_ip: String,
+    host_port: String,
+    from: Vec<String>,
+}
+
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ip, port) = (&self.host_ip, &self.host_port);
+        match ip.contains(':') {
+            true => write!(f, "[{ip}]:{port}")?,
+            false => write!(f, "{ip}:{port}")?,
+        }
+        match self.from.as_slice() {
+            [] => Ok(()),
+            from => write!(f, " (from {})", from.join(" ")),
+        }
+    }
+}
+
 /// Every published port with its place on the host, lowest port first.
 fn bindings(ports: Value) -> Result<Vec<(String, String)>> {
-    let ports: Option<PortMap> = serde_json::from_value(ports).map_err(Error::answer)?;
+    let ports: Option<HashMap<String, Option<Vec<Binding>>>> =
+        serde_json::from_value(ports).map_err(Error::answer)?;
     let mut lines: Vec<_> = ports
         .unwrap_or_default()
         .into_iter()
@@ -58,18 +85,9 @@ fn bindings(ports: Value) -> Result<Vec<(String, String)>> {
             bindings
                 .unwrap_or_default()
                 .into_iter()
-                .map(move |binding| {
-                    let ip = binding.host_ip.unwrap_or_default();
-                    let ip = if ip.contains(':') {
-                        format!("[{ip}]")
-                    } else {
-                        ip
-                    };
-                    (
-                        port.clone(),
-                        format!("{ip}:{}", binding.host_port.unwrap_or_default()),
-                    )
-                })
+                // what is reached at the container's own address is nowhere on the host
+                .filter(|binding| !binding.host_port.is_empty())
+                .map(move |binding| (port.clone(), binding.to_string()))
         })
         .collect();
     lines.sort_by_cached_key(|(port, host)| {
@@ -92,10 +110,14 @@ mod tests {
     fn published_ports_come_lowest_first() {
         let ports = json!({
             "443/tcp": [{ "HostIp": "::", "HostPort": "8443" }],
-            "80/tcp": [{ "HostIp": "0.0.0.0", "HostPort": "8080" }],
+            "80/tcp": [{ "HostIp": "0.0.0.0", "HostPort": "8080", "From": ["10.0.0.0/8"] }],
+            "81/tcp": [{ "HostIp": "0.0.0.0", "HostPort": "" }],
             "9/udp": null,
         });
-        let expected = [("80/tcp", "0.0.0.0:8080"), ("443/tcp", "[::]:8443")];
+        let expected = [
+            ("80/tcp", "0.0.0.0:8080 (from 10.0.0.0/8)"),
+            ("443/tcp", "[::]:8443"),
+        ];
         let expected = expected.map(|(port, host)| (port.to_owned(), host.to_owned()));
         assert_eq!(bindings(ports).unwrap(), expected);
         assert!(bindings(Value::Null).unwrap().is_empty());

@@ -1,13 +1,13 @@
 //! `ps`: which containers there are.
 
 use bollard::models::ContainerSummary;
-use bollard::query_parameters::ListContainersOptions;
 use clap::Args;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::Api;
-use crate::error::Result;
+use crate::api::{Api, segment};
+use crate::error::{Error, Result};
 use crate::parse::pair::{self, Filter};
 use crate::show::listing::{Listing, Shown};
 use crate::show::{human, ports};
@@ -53,13 +53,17 @@ pub(crate) struct Ps {
 
 impl Ps {
     pub(crate) async fn run(self, api: &Api) -> Result<u8> {
-        let options = ListContainersOptions {
-            all: self.all,
-            limit: self.last.or(self.latest.then_some(1)),
-            size: false,
-            filters: Some(pair::filters(&self.filter)),
-        };
-        let containers = api.docker.list_containers(Some(options)).await?;
+        let filters = json!(pair::filters(&self.filter)).to_string();
+        let mut path = format!(
+            "/containers/json?all={}&filters={}",
+            self.all,
+            segment(&filters)
+        );
+        if let Some(limit) = self.last.or(self.latest.then_some(1)) {
+            path.push_str(&format!("&limit={limit}"));
+        }
+        let containers = api.document(&path).await?;
+        let containers: Vec<Listed> = serde_json::from_value(containers).map_err(Error::answer)?;
         let rows: Vec<_> = containers
             .into_iter()
             .map(|container| row(container, self.shown.no_trunc))
@@ -69,7 +73,16 @@ impl Ps {
     }
 }
 
-fn row(container: ContainerSummary, no_trunc: bool) -> Value {
+/// A container in a list, whose ports tell more than Docker's.
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(rename = "Ports", default)]
+    ports: Vec<ports::Port>,
+    #[serde(flatten)]
+    container: ContainerSummary,
+}
+
+fn row(Listed { ports, container }: Listed, no_trunc: bool) -> Value {
     let id = container.id.unwrap_or_default();
     let command = container.command.unwrap_or_default();
     let created = container
@@ -97,7 +110,7 @@ fn row(container: ContainerSummary, no_trunc: bool) -> Value {
         },
         "CreatedAt": created.map(human::local),
         "RunningFor": created.map(|then| human::ago(then, Timestamp::now())),
-        "Ports": ports::line(&container.ports.unwrap_or_default()),
+        "Ports": ports::line(&ports),
         "State": container.state.map(|state| state.to_string()),
         "Status": container.status,
         "Names": names.join(","),
@@ -119,11 +132,15 @@ mod tests {
 
     #[test]
     fn a_row_is_short_unless_it_shall_not_be() {
-        let container = || ContainerSummary {
+        let summary = || ContainerSummary {
             id: Some("0123456789abcdef".into()),
             names: Some(vec!["/web".into()]),
             command: Some("httpd -f -p 80 -h /a/long/path".into()),
             ..Default::default()
+        };
+        let container = || Listed {
+            ports: Vec::new(),
+            container: summary(),
         };
         let short = row(container(), false);
         assert_eq!(short["ID"], "0123456789ab");

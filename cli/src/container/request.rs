@@ -38,6 +38,8 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         .collect();
     let attachments = attachments(&network)?;
     let (bare, binds): (Vec<_>, Vec<_>) = resources.volume.iter().partition(|it| it.is_bare());
+    let mut labels = pair::map(&label);
+    labels.extend(ports::labels(&network.publish));
     let mut host_config = HostConfig {
         auto_remove: Some(remove),
         network_mode: attachments.first().map(|first| first.network.clone()),
@@ -74,7 +76,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         working_dir: process.workdir,
         user: process.user,
         hostname: network.hostname,
-        labels: Some(pair::map(&label)),
+        labels: Some(labels),
         stop_signal: process.stop_signal,
         stop_timeout: process.stop_timeout,
         tty: Some(tty),

@@ -4,6 +4,17 @@ use std::fmt;
 use std::net::IpAddr;
 
 use bollard::models::PortSummary;
+use serde::Deserialize;
+
+/// A port of a container in a list, with the clients it is for.
+#[derive(Deserialize)]
+pub(crate) struct Port {
+    #[serde(flatten)]
+    port: PortSummary,
+    /// None listed stands for everyone.
+    #[serde(rename = "From", default)]
+    from: Vec<String>,
+}
 
 /// Neighbouring ports that are published side by side.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -12,6 +23,7 @@ struct Run {
     protocol: String,
     ip: Option<IpAddr>,
     public: Option<u16>,
+    from: Vec<String>,
     /// The run's last port is so many after its first.
     more: u16,
 }
@@ -20,7 +32,7 @@ impl Run {
     /// Whether `next` goes on where this run ends.
     fn goes_on_with(&self, next: &Self) -> bool {
         let after = self.more + 1;
-        (&self.protocol, self.ip) == (&next.protocol, next.ip)
+        (&self.protocol, self.ip, &self.from) == (&next.protocol, next.ip, &next.from)
             && next.private == self.private + after
             && next.public == self.public.map(|port| port + after)
     }
@@ -38,21 +50,26 @@ impl fmt::Display for Run {
             (None, Some(port)) => write!(f, "{}->", range(port))?,
             (_, None) => {}
         }
-        write!(f, "{}/{}", range(self.private), self.protocol)
+        write!(f, "{}/{}", range(self.private), self.protocol)?;
+        match self.from.as_slice() {
+            [] => Ok(()),
+            from => write!(f, " (from {})", from.join(" ")),
+        }
     }
 }
 
 /// All `ports` of a container on one line.
-pub(crate) fn line(ports: &[PortSummary]) -> String {
+pub(crate) fn line(ports: &[Port]) -> String {
     let mut single: Vec<_> = ports
         .iter()
-        .map(|port| Run {
+        .map(|Port { port, from }| Run {
             private: port.private_port,
             protocol: port
                 .typ
                 .map_or_else(|| "tcp".into(), |protocol| protocol.to_string()),
             ip: port.ip.as_deref().and_then(|ip| ip.parse().ok()),
             public: port.public_port,
+            from: from.clone(),
             more: 0,
         })
         .collect();
@@ -76,14 +93,18 @@ mod tests {
 
     use super::*;
 
-    fn port(ip: &str, public: u16, private_port: u16, typ: Protocol) -> PortSummary {
+    fn port(ip: &str, public: u16, private_port: u16, typ: Protocol) -> Port {
         let ip = (!ip.is_empty()).then(|| ip.to_owned());
         let public_port = (public > 0).then_some(public);
-        PortSummary {
+        let port = PortSummary {
             ip,
             private_port,
             public_port,
             typ: Some(typ),
+        };
+        Port {
+            port,
+            from: Vec::new(),
         }
     }
 
@@ -106,6 +127,19 @@ mod tests {
             port("127.0.0.1", 5002, 51, Protocol::UDP),
         ];
         assert_eq!(line(&gap), "127.0.0.1:5000->50/udp, 127.0.0.1:5002->51/udp");
+    }
+
+    #[test]
+    fn the_clients_that_ports_are_for_are_told() {
+        let for_some = |public, private| Port {
+            from: vec!["10.0.0.0/8".into(), "192.0.2.7/32".into()],
+            ..port("0.0.0.0", public, private, Protocol::TCP)
+        };
+        let open = port("0.0.0.0", 8082, 82, Protocol::TCP);
+        assert_eq!(
+            line(&[for_some(8080, 80), for_some(8081, 81), open]),
+            "0.0.0.0:8080-8081->80-81/tcp (from 10.0.0.0/8 192.0.2.7/32), 0.0.0.0:8082->82/tcp"
+        );
     }
 
     #[test]

@@ -50,12 +50,9 @@ fn published<'a>(
     };
     let v4 = translated_to(gateways.v4, true);
     let v6 = translated_to(gateways.v6, false);
-    sandbox.ports.iter().filter_map(move |published| {
-        let ports = HostPorts {
-            protocol: published.protocol,
-            address: published.host_address,
-            ports: published.host_ports,
-        };
+    let bound = sandbox.ports.iter().filter(|it| it.is_bound());
+    bound.filter_map(move |published| {
+        let ports = published.host();
         let publication = Publication {
             address: if ports.address.is_ipv4() { v4 } else { v6 }?,
             first_port: published.container_ports.first(),

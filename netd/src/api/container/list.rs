@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
-use bollard_stubs::models::ContainerSummary;
 use jiff::Timestamp;
 
 use crate::api::error::Failure;
 use crate::api::filter::Filters;
 use crate::api::query::Params;
-use crate::api::render::summary::summary;
+use crate::api::render::summary::{Summary, summary};
 use crate::api::{Answer, Api};
 use crate::container::{Container, Run};
 use crate::daemon::{Daemon, container_port};
@@ -46,10 +45,7 @@ const STATUSES: [&str; 7] = [
     "dead",
 ];
 
-pub(super) async fn list(
-    State(api): State<Api>,
-    params: Params,
-) -> Answer<Json<Vec<ContainerSummary>>> {
+pub(super) async fn list(State(api): State<Api>, params: Params) -> Answer<Json<Vec<Summary>>> {
     let filters = params.filters(FILTERS)?;
     let limit = params
         .number::<i64>("limit")?

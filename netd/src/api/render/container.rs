@@ -1,7 +1,5 @@
 //! A container as an inspection shows it.
 
-use std::collections::HashMap;
-
 use bollard_stubs::models::{
     ContainerInspectResponse, ContainerState, DriverData, EndpointSettings, HostConfig, MountPoint,
     NetworkSettings,
@@ -25,6 +23,8 @@ pub(in crate::api) struct Inspection {
 struct Network {
     #[serde(flatten)]
     settings: NetworkSettings,
+    #[serde(rename = "Ports")]
+    ports: ports::PortMap,
     #[serde(flatten)]
     on_bridge: OnBridge,
 }
@@ -63,6 +63,7 @@ pub(in crate::api) fn inspect(daemon: &Daemon, container: Container) -> Inspecti
         .exposed_ports
         .as_deref()
         .unwrap_or_default();
+    let ports = published.map_or_else(ports::PortMap::new, |it| ports::map(&it, exposed));
     let settings = NetworkSettings {
         sandbox_id: Some(sandbox.map(|id| id.to_string()).unwrap_or_default()),
         sandbox_key: Some(
@@ -70,8 +71,7 @@ pub(in crate::api) fn inspect(daemon: &Daemon, container: Container) -> Inspecti
                 .map(|id| daemon.sandbox_key(id).display().to_string())
                 .unwrap_or_default(),
         ),
-        ports: Some(published.map_or_else(HashMap::new, |it| ports::map(&it, exposed))),
-        networks: None,
+        ..NetworkSettings::default()
     };
     let on_bridge = networks
         .get("bridge")
@@ -86,6 +86,7 @@ pub(in crate::api) fn inspect(daemon: &Daemon, container: Container) -> Inspecti
         body: body(daemon, container),
         network: Network {
             settings,
+            ports,
             on_bridge,
         },
     }

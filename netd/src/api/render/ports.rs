@@ -1,9 +1,35 @@
 //! Published and exposed ports as clients see them, in the two forms they know.
 
-use bollard_stubs::models::{PortBinding, PortMap, PortSummary, PortSummaryTypeEnum};
-use rnet_model::{Protocol, PublishedPorts};
+use std::collections::{BTreeMap, BTreeSet};
+
+use bollard_stubs::models::{PortSummary, PortSummaryTypeEnum};
+use rnet_model::{Cidr, Protocol, PublishedPorts};
+use serde::Serialize;
 
 use crate::daemon::container_port;
+
+/// Where on the host a port is; Docker's two members, and the clients it is for where it is not for everyone.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(in crate::api) struct Binding {
+    host_ip: String,
+    host_port: String,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    from: BTreeSet<Cidr>,
+}
+
+/// A port of a list; the clients it is for stand beside Docker's members where it is not for everyone.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(in crate::api) struct Port {
+    #[serde(flatten)]
+    port: PortSummary,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    from: BTreeSet<Cidr>,
+}
+
+/// The bindings of each port: none of one that is exposed only.
+pub(in crate::api) type PortMap = BTreeMap<String, Option<Vec<Binding>>>;
 
 /// Ports as an inspection shows them: `{"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "53/udp": null}`.
 pub(in crate::api) fn map(published: &[PublishedPorts], exposed: &[String]) -> PortMap {
@@ -12,9 +38,13 @@ pub(in crate::api) fn map(published: &[PublishedPorts], exposed: &[String]) -> P
         for (host_port, container_port) in published.pairs() {
             let key = format!("{container_port}/{}", published.protocol);
             let bindings = ports.entry(key).or_default().get_or_insert_default();
-            bindings.push(PortBinding {
-                host_ip: Some(published.host_address.to_string()),
-                host_port: Some(host_port.to_string()),
+            bindings.push(Binding {
+                host_ip: published.host_address.to_string(),
+                host_port: match published.is_bound() {
+                    true => host_port.to_string(),
+                    false => String::new(),
+                },
+                from: published.from.clone(),
             });
         }
     }
@@ -22,26 +52,30 @@ pub(in crate::api) fn map(published: &[PublishedPorts], exposed: &[String]) -> P
 }
 
 /// Ports as a list shows them: one entry a binding, and one for each exposed port without any.
-pub(in crate::api) fn list(published: &[PublishedPorts], exposed: &[String]) -> Vec<PortSummary> {
+pub(in crate::api) fn list(published: &[PublishedPorts], exposed: &[String]) -> Vec<Port> {
     let bindings = published.iter().flat_map(|published| {
-        published
-            .pairs()
-            .map(|(host_port, container_port)| PortSummary {
+        published.pairs().map(|(host_port, container_port)| Port {
+            port: PortSummary {
                 ip: Some(published.host_address.to_string()),
                 private_port: container_port,
-                public_port: Some(host_port),
+                public_port: published.is_bound().then_some(host_port),
                 typ: Some(kind(published.protocol)),
-            })
+            },
+            from: published.from.clone(),
+        })
     });
     let unpublished = exposed
         .iter()
         .filter_map(|text| container_port(text).ok())
         .filter(|&(port, protocol)| !published.iter().any(|it| it.leads_to(port, protocol)));
-    let bare = unpublished.map(|(port, protocol)| PortSummary {
-        ip: None,
-        private_port: port,
-        public_port: None,
-        typ: Some(kind(protocol)),
+    let bare = unpublished.map(|(port, protocol)| Port {
+        port: PortSummary {
+            ip: None,
+            private_port: port,
+            public_port: None,
+            typ: Some(kind(protocol)),
+        },
+        from: BTreeSet::new(),
     });
     bindings.chain(bare).collect()
 }
@@ -65,8 +99,6 @@ const fn kind(protocol: Protocol) -> PortSummaryTypeEnum {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use rnet_model::PortRange;
 
     use super::*;
@@ -92,7 +124,7 @@ mod tests {
         );
         let shown: Vec<_> = list(&[published()], &exposed)
             .into_iter()
-            .map(|port| (port.private_port, port.public_port))
+            .map(|shown| (shown.port.private_port, shown.port.public_port))
             .collect();
         assert_eq!(shown, [(80, Some(8080)), (53, None), (90, None)]);
     }

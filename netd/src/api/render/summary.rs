@@ -5,6 +5,7 @@ use bollard_stubs::models::{
     ContainerSummaryNetworkSettings, ContainerSummaryStateEnum,
 };
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{container::mounts, endpoint, ports};
 use crate::api::time::human;
@@ -12,25 +13,29 @@ use crate::container::{Container, Run};
 use crate::daemon::Daemon;
 use crate::state::State;
 
+/// A container in a list; its ports tell more than Docker's.
+#[derive(Serialize)]
+pub(in crate::api) struct Summary {
+    #[serde(flatten)]
+    body: ContainerSummary,
+    #[serde(rename = "Ports")]
+    ports: Vec<ports::Port>,
+}
+
 /// Shows one container in a line.
-pub(in crate::api) fn summary(
-    daemon: &Daemon,
-    state: &State,
-    container: &Container,
-) -> ContainerSummary {
+pub(in crate::api) fn summary(daemon: &Daemon, state: &State, container: &Container) -> Summary {
     let config = &container.config;
     let published = state
         .sandbox_of(container.id)
         .map(|sandbox| sandbox.ports.as_slice());
     let exposed = config.exposed_ports.as_deref().unwrap_or_default();
-    ContainerSummary {
+    let body = ContainerSummary {
         id: Some(container.id.to_string()),
         names: Some(vec![format!("/{}", container.name)]),
         image: config.image.clone(),
         image_id: Some(container.image_id.clone()),
         command: Some(command(container)),
         created: Some(container.created.as_second()),
-        ports: Some(published.map_or_else(Vec::new, |it| ports::list(it, exposed))),
         labels: Some(config.labels.clone().unwrap_or_default()),
         state: Some(match container.run.status() {
             Status::RUNNING => ContainerSummaryStateEnum::RUNNING,
@@ -48,7 +53,9 @@ pub(in crate::api) fn summary(
         }),
         mounts: Some(mounts(daemon, container)),
         ..ContainerSummary::default()
-    }
+    };
+    let ports = published.map_or_else(Vec::new, |it| ports::list(it, exposed));
+    Summary { body, ports }
 }
 
 fn command(container: &Container) -> String {

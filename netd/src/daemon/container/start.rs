@@ -81,8 +81,7 @@ impl Daemon {
             let mut families = Families::default();
             let mut requests = Vec::with_capacity(container.networks.len());
             for (network, settings) in in_order(state, container)? {
-                families.v4 |= network.enable_ipv4;
-                families.v6 |= network.enable_ipv6;
+                families.add(network)?;
                 requests.push(endpoint_request(container, network, settings));
             }
             Ok::<_, Error>((requests, families))

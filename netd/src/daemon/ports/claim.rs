@@ -4,34 +4,48 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use rnet_model::{Cidr, PortRange, Protocol, PublishedPorts};
+use rnet_model::{
+    Cidr, FamilyPolicy, Inbound, Network, NetworkPolicy, PortRange, Protocol, PublishedPorts,
+};
 
 use super::request::{PortRequest, Wanted};
 use super::{Range, lock};
 use crate::daemon::Daemon;
+use crate::daemon::network::{find_driver, refused_by};
 use crate::error::{Error, Result};
 
 /// How often the kernel is asked for another port when a container has the one it chose.
 const EPHEMERAL_TRIES: usize = 10;
 
-/// Which families a sandbox's networks have.
+/// How a sandbox's networks can be reached in each family; none where no network has it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::daemon) struct Families {
-    pub(in crate::daemon) v4: bool,
-    pub(in crate::daemon) v6: bool,
+    v4: Option<Reach>,
+    v6: Option<Reach>,
+}
+
+/// How the ports of containers are reached; what the best of several networks offers counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Reach {
+    /// At the containers' own addresses (gateway mode `routed`): nothing of the host is bound.
+    Routed,
+    /// By ports of the host.
+    Translated,
 }
 
 /// Ports that are held and not yet a sandbox's; dropping it lets them go.
 #[derive(Default)]
 pub(in crate::daemon) struct Claim {
     pub(super) ranges: Vec<Range>,
+    /// Ports that take none of the host's.
+    routed: Vec<PublishedPorts>,
 }
 
 impl Claim {
     /// What is published by it, for the record.
     pub(in crate::daemon) fn published(&self) -> Vec<PublishedPorts> {
         let published = self.ranges.iter().flat_map(|range| &range.published);
-        published.cloned().collect()
+        published.chain(&self.routed).cloned().collect()
     }
 }
 
@@ -49,8 +63,14 @@ impl Daemon {
         let host_has_v6 = self.hands.host.facts()?.ipv6;
         for request in requests {
             let addresses = addresses(request, families, host_has_v6)?;
-            if !addresses.is_empty() {
-                claim.ranges.push(self.claim(request, &addresses)?);
+            let (routed, bound): (Vec<_>, Vec<_>) = addresses
+                .into_iter()
+                .partition(|it| families.is_routed(*it));
+            claim
+                .routed
+                .extend(routed.into_iter().map(|it| unbound(request, it)));
+            if !bound.is_empty() {
+                claim.ranges.push(self.claim(request, &bound)?);
             }
         }
         Ok(claim)
@@ -60,7 +80,7 @@ impl Daemon {
     /// published all the same, for packets reach the packet filter before any socket.
     pub(in crate::daemon) fn claim_again(&self, ports: &[PublishedPorts]) -> Claim {
         let mut together: BTreeMap<_, Vec<PublishedPorts>> = BTreeMap::new();
-        for published in ports {
+        for published in ports.iter().filter(|it| it.is_bound()) {
             let address = published.host_address;
             let address = Some(address).filter(|address| !address.is_unspecified());
             let key = (published.protocol, published.host_ports, address);
@@ -150,9 +170,9 @@ impl Daemon {
 /// Without an address it means both families, as long as something can carry them: the packet filter to a container of
 /// the same family, the relay from IPv6 to one that has IPv4 only. SCTP is not relayed.
 fn addresses(request: &PortRequest, families: Families, host_has_v6: bool) -> Result<Vec<IpAddr>> {
-    let relayed = families.v4 && request.protocol != Protocol::Sctp;
+    let relayed = families.v4 == Some(Reach::Translated) && request.protocol != Protocol::Sctp;
     if let Some(address) = request.host_address {
-        let only_by_relay = address.is_ipv6() && (!families.v6 || address.is_loopback());
+        let only_by_relay = address.is_ipv6() && (families.v6.is_none() || address.is_loopback());
         if request.protocol == Protocol::Sctp && only_by_relay {
             return Err(Error::invalid(format!(
                 "cannot publish SCTP ports on {address}: what comes there can only be relayed, and SCTP cannot; \
@@ -169,14 +189,52 @@ fn addresses(request: &PortRequest, families: Families, host_has_v6: bool) -> Re
     let v4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let v6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     let meant = [
-        (families.v4, v4),
-        (host_has_v6 && (families.v6 || relayed), v6),
+        (families.v4.is_some(), v4),
+        (host_has_v6 && (families.v6.is_some() || relayed), v6),
     ];
     let meant = meant.into_iter().filter(|(meant, _)| *meant);
     let meant = meant.map(|(_, address)| address);
     Ok(meant
         .filter(|it| is_for_anyone(&request.from, *it))
         .collect())
+}
+
+/// What is asked for, of a container that is reached at its own address.
+fn unbound(request: &PortRequest, host_address: IpAddr) -> PublishedPorts {
+    let none = request.container_ports.moved_to(0);
+    PublishedPorts {
+        protocol: request.protocol,
+        host_address,
+        host_ports: none.expect("ranges fit as well where they begin earlier"),
+        container_ports: request.container_ports,
+        from: of_family(&request.from, host_address),
+    }
+}
+
+impl Families {
+    /// One more network of the sandbox.
+    pub(in crate::daemon) fn add(&mut self, network: &Network) -> Result<()> {
+        let driver = find_driver(&network.driver)?;
+        let policy = driver
+            .firewall(network)
+            .map_err(refused_by(driver, network))?;
+        let reach = |family: fn(&NetworkPolicy) -> FamilyPolicy| match policy.as_ref().map(family) {
+            Some(policy) if policy.inbound == Inbound::Opened => Some(Reach::Routed),
+            _ => Some(Reach::Translated),
+        };
+        if network.enable_ipv4 {
+            self.v4 = self.v4.max(reach(|policy| policy.ipv4));
+        }
+        if network.enable_ipv6 {
+            self.v6 = self.v6.max(reach(|policy| policy.ipv6));
+        }
+        Ok(())
+    }
+
+    fn is_routed(self, address: IpAddr) -> bool {
+        let reach = if address.is_ipv4() { self.v4 } else { self.v6 };
+        reach == Some(Reach::Routed)
+    }
 }
 
 fn is_for_anyone(from: &BTreeSet<Cidr>, address: IpAddr) -> bool {
