@@ -139,6 +139,13 @@ fn listen(socket: &Path, tasks: &Handle) -> Result<UnixListener> {
 
 /// Each sandbox with names takes two sockets, and each published port one more.
 fn allow_many_files() {
+    let most = std::fs::read_to_string("/proc/sys/fs/nr_open");
+    let most = most.ok().and_then(|most| most.trim().parse().ok());
+    let raised = most.is_some_and(|most| setrlimit(Resource::RLIMIT_NOFILE, most, most).is_ok());
+    if raised {
+        return;
+    }
+    // without CAP_SYS_RESOURCE the hard limit stands
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // a refusal leaves the limit that was
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);

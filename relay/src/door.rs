@@ -106,9 +106,9 @@ impl Door {
     fn prepare(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
         match self.passage.protocol {
             Protocol::Tcp => {
-                listen(socket, BACKLOG)?;
-                // connections that linger must not keep the port from its next holder; nobody can share what listens
+                // connections that linger, of this holder or the last, must hinder nobody; nobody can share what listens
                 options::set_socket_reuseaddr(socket, true)?;
+                listen(socket, BACKLOG)?;
             }
             _ => {
                 options::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER_BYTES)?;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rnet_kernel::{Firewall, Host, Nftables};
 use rnet_model::{FirewallPolicy, HostPorts, PortRange, Protocol, Publication};
@@ -102,8 +103,22 @@ fn stage(test: impl Fn(&Lab, &Nftables, [IpAddr; 4]) + Send + Sync) {
                 lab.ip(&format!("address add {address} dev lo nodad"));
             }
             lab.ip(&format!("route add {} dev lo", addresses[3]));
+            addresses[..3].iter().for_each(await_address);
             test(lab, &Nftables::open().unwrap(), addresses);
         });
+    }
+}
+
+/// Waits until an address answers: the kernel routes packets to a new one a moment after it is there.
+fn await_address(address: &IpAddr) {
+    let refuses = || {
+        let refusal = TcpStream::connect((*address, 1));
+        refusal.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !refuses() {
+        assert!(Instant::now() < deadline, "no {address}");
+        thread::sleep(Duration::from_millis(2));
     }
 }
 

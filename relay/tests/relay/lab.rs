@@ -1,11 +1,13 @@
 //! A host with nothing but a loopback, whose relay leads to servers on its IPv4 loopback.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
@@ -32,6 +34,7 @@ pub(crate) fn lab(test: impl FnOnce(&Lab) + Send) {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
         ip("link set lo up");
         ip("address add 2001:db8::1/128 dev lo nodad");
+        await_address("2001:db8::1");
         // its threads are in the namespace of the one that makes them
         let tasks = Runtime::new().unwrap();
         let relay = Relay::start(tasks.handle()).unwrap();
@@ -86,9 +89,24 @@ pub(crate) fn hold(protocol: Protocol, port: u16) -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Inet6, kind, flags, None)?;
     setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     let address: std::net::SocketAddrV6 = format!("[::]:{port}").parse().unwrap();
     bind(socket.as_raw_fd(), &SockaddrIn6::from(address))?;
+    setsockopt(&socket, sockopt::ReuseAddr, &false)?;
     Ok(socket)
+}
+
+/// Waits until an address answers: the kernel routes packets to a new one a moment after it is there.
+fn await_address(address: &str) {
+    let refuses = || {
+        let refusal = TcpStream::connect((address, 1));
+        refusal.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !refuses() {
+        assert!(Instant::now() < deadline, "no {address}");
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 fn ip(line: &str) {

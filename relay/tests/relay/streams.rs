@@ -119,8 +119,27 @@ fn what_leads_nowhere_refuses_and_stays_held() {
             TcpListener::bind("[::1]:8080").is_err(),
             "it is held all the same"
         );
+        lab.lead(Protocol::Tcp, &sockets, 80);
+        connect(8080).unwrap();
+        lab.relay.lead(SANDBOX, Vec::new()).unwrap();
         drop(sockets);
         hold(Protocol::Tcp, 8080).unwrap();
+    });
+}
+
+#[test]
+fn connections_that_linger_hinder_no_other_target() {
+    lab(|lab| {
+        let sockets = held(Protocol::Tcp, PortRange::one(8080));
+        for port in [80, 81] {
+            lab.lead(Protocol::Tcp, &sockets, port);
+            let server = TcpListener::bind(("127.0.0.1", port)).unwrap();
+            let mut client = connect(8080).unwrap();
+            // the container ends it first, so that the relay's end towards the client lingers
+            drop(server.accept().unwrap());
+            assert_eq!(client.read(&mut [0]).unwrap(), 0);
+            drop(client);
+        }
     });
 }
 

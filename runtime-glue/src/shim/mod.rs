@@ -22,7 +22,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use rustix::process::DumpableBehavior;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::wire::{Failure, Reply};
 use crate::{RuntimeError, sys};
@@ -40,6 +40,7 @@ pub fn main(directory: &Path) -> ExitCode {
         Ok(false) => return ExitCode::SUCCESS,
         Err(error) => return failed(error),
     }
+    limit_files();
     let monitor = match Monitor::create(directory) {
         Ok(monitor) => monitor,
         Err(error) => return failed(error),
@@ -50,6 +51,19 @@ pub fn main(directory: &Path) -> ExitCode {
     }
     monitor.run();
     ExitCode::SUCCESS
+}
+
+/// Gives containers the limits of open files that programs are used to, not the daemon's: some walk through all they may
+/// have, and some use no descriptor above 1023 (systemd's NEWS, version 240).
+fn limit_files() {
+    let allowed = getrlimit(Resource::Nofile);
+    let within = |wanted: u64| Some(allowed.maximum.map_or(wanted, |most| most.min(wanted)));
+    let usual = Rlimit {
+        current: within(1024),
+        maximum: within(524_288),
+    };
+    // lowering a limit is always allowed
+    let _ = setrlimit(Resource::Nofile, usual);
 }
 
 /// Splits off the process that stays; true in it.

@@ -17,6 +17,14 @@ fn main() -> Result<()> {
             &arguments.next().context("which name?")?,
             &arguments.next().context("until which file is there?")?,
         ),
+        "datagram-server" => world::datagrams::serve(
+            &arguments.next().context("which address?")?,
+            &arguments.next().context("which name?")?,
+        ),
+        "datagram-client" => world::datagrams::ask(
+            &arguments.next().context("from which address?")?,
+            &arguments.next().context("which server?")?,
+        ),
         role => bail!("a lab has no role {role}"),
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod asker;
 pub(crate) mod control_groups;
+pub mod datagrams;
 mod mounts;
 pub mod name_server;
 
