@@ -66,7 +66,7 @@ impl Stage {
             container: ContainerId::from_bytes([6; 32]),
             dns: DnsConfig::default(),
             ports: vec![PublishedPorts {
-                protocol: Protocol::Tcp,
+                protocol: Protocol::Udp,
                 host_address: "0.0.0.0".parse().unwrap(),
                 host_ports: PortRange::one(8080),
                 container_ports: PortRange::one(80),
@@ -128,6 +128,16 @@ async fn an_attach_failing_at_any_call_leaves_only_the_networks() {
     assert!(failures > 10, "only {failures} calls can fail");
     stage.daemon.delete_sandbox(SANDBOX);
     stage.assert_as_before("detached");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flows_of_datagrams_are_forgotten_when_their_port_comes_and_when_it_goes() {
+    let stage = Stage::new();
+    let forgotten = || stage.machine.kernel.forgotten().len();
+    stage.attach().unwrap();
+    assert_eq!(forgotten(), 1, "it came");
+    stage.daemon.delete_sandbox(SANDBOX);
+    assert_eq!(forgotten(), 2, "it went");
 }
 
 #[tokio::test(flavor = "multi_thread")]
