@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use rnet_model::{Endpoint, HostFacts, IfName, Network, NetworkPolicy, Resource};
+use rnet_model::{Endpoint, HostFacts, IfName, Mtu, Network, NetworkPolicy, Resource};
 
 mod announcements;
 mod bridge;
@@ -34,6 +34,11 @@ pub trait Driver: Send + Sync {
         _facts: &HostFacts,
     ) -> Result<Vec<Resource>, DriverError> {
         Ok(Vec::new())
+    }
+
+    /// The MTU its links should have, now that the host is like this; none where they are not the driver's to size.
+    fn mtu(&self, _network: &Network, _facts: &HostFacts) -> Result<Option<Mtu>, DriverError> {
+        Ok(None)
     }
 
     /// Which of the network's bridges a new endpoint joins, given how many endpoints each has; the first is 0.

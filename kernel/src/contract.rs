@@ -58,7 +58,7 @@ pub trait Firewall: Send + Sync {
     fn name(&self) -> &'static str;
 }
 
-/// Tells that others changed what is rnet's.
+/// Tells of changes that others made.
 ///
 /// **Contract:** its descriptor is readable while there may be something to tell. What rnet changes itself is not told.
 pub trait Watch: AsFd + Send {
@@ -70,6 +70,9 @@ pub trait Watch: AsFd + Send {
 pub trait Host: Send + Sync {
     /// What drivers may know.
     fn facts(&self) -> Result<HostFacts, KernelError>;
+
+    /// Watches for changes of the way out of the host: its route, its link, the MTU of that.
+    fn watch_egress(&self) -> Result<Option<Box<dyn Watch>>, KernelError>;
 
     /// The bridge of that name that rnet did not make; none where there is no such link, or rnet made it.
     ///

@@ -182,6 +182,14 @@ pub enum KernelError {
         name: IfName,
     },
 
+    /// Changes of the host's way out cannot be noticed.
+    #[error("cannot watch the way out of the host: the MTU of networks does not follow it")]
+    WatchEgress {
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+
     /// A sandbox has no network namespace, or has it no more.
     #[error("sandbox {} has no network namespace", .sandbox.short())]
     NoSandbox {

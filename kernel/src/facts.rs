@@ -11,7 +11,7 @@ use nix::net::if_::if_indextoname;
 use rnet_model::{Cidr, HostFacts, IfName, Mtu};
 
 use crate::contract::HostRoute;
-use crate::rtnl::{Refusal, Route, Rtnetlink};
+use crate::rtnl::{Link, Refusal, Route, Rtnetlink};
 
 /// Absent where the kernel was built or booted without IPv6; libnetwork looks here, too.
 const IPV6_ADDRESSES: &str = "/proc/net/if_inet6";
@@ -28,7 +28,7 @@ const BRIDGE_FILTERS: [&str; 2] = [
 /// What drivers may know of the host.
 pub(crate) fn facts(host: &mut Rtnetlink) -> Result<HostFacts, Refusal> {
     Ok(HostFacts {
-        egress_mtu: egress_mtu(host)?,
+        egress_mtu: egress(host)?.and_then(|link| Mtu::try_from(link.mtu).ok()),
         ipv6: Path::new(IPV6_ADDRESSES).exists(),
         bridges_filter: BRIDGE_FILTERS.iter().any(|switch| is_on(switch)),
         bridge: None,
@@ -89,13 +89,14 @@ pub(crate) fn named(routes: impl IntoIterator<Item = Route>) -> Vec<HostRoute> {
     named.collect()
 }
 
+/// The link that leads out of the host, if one does.
+///
 /// Asked of one route, however many the host has: this is on the way of every attach.
-fn egress_mtu(host: &mut Rtnetlink) -> Result<Option<Mtu>, Refusal> {
-    let Some(link) = host.route_to(FAR_AWAY)?.and_then(|route| route.link) else {
-        return Ok(None);
-    };
-    let link = host.link_at(link)?;
-    Ok(link.and_then(|link| Mtu::try_from(link.mtu).ok()))
+pub(crate) fn egress(host: &mut Rtnetlink) -> Result<Option<Link>, Refusal> {
+    match host.route_to(FAR_AWAY)?.and_then(|route| route.link) {
+        Some(link) => host.link_at(link),
+        None => Ok(None),
+    }
 }
 
 fn takes(route: &Route) -> bool {

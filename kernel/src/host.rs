@@ -10,10 +10,10 @@ use rnet_model::{
     VethPeer,
 };
 
-use crate::contract::{HeldPorts, Host, HostRoute, ResolverSockets, RouteWatch, SocketKind};
+use crate::contract::{HeldPorts, Host, HostRoute, ResolverSockets, RouteWatch, SocketKind, Watch};
 use crate::error::KernelError;
 use crate::netlink::Netlink;
-use crate::rtnl::{Listener, request};
+use crate::rtnl::{EgressWatch, Listener, request};
 use crate::{announce, conntrack, facts, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
@@ -38,6 +38,10 @@ impl Host for Netlink {
             what: "routes",
             source,
         })
+    }
+
+    fn watch_egress(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
+        Ok(Some(Box::new(EgressWatch::open()?)))
     }
 
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {

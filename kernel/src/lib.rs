@@ -12,6 +12,7 @@
 //!   conntrack   stale flows, forgotten
 //!   traveller   threads in sandboxes         pins     what keeps sandboxes alive
 //!   rtnl        the conversation with rtnetlink
+//!   socket_filter  what netlink sockets are not told
 //!   mark        what tells rnet's objects from those of others
 //! firewall    Firewall on this machine
 //!   nft         nftables over netlink
@@ -39,6 +40,7 @@ mod ports;
 mod reaper;
 mod remove;
 mod rtnl;
+mod socket_filter;
 mod traveller;
 
 pub use contract::{

@@ -146,6 +146,11 @@ pub struct Mtu(u32);
 #[error("invalid MTU {0}: 68 to 65535 bytes are expected")]
 pub struct InvalidMtu(u32);
 
+impl Mtu {
+    /// The kernel's default for Ethernet links, bridges and veths (IEEE 802.3).
+    pub const ETHERNET: Self = Self(1500);
+}
+
 impl TryFrom<u32> for Mtu {
     type Error = InvalidMtu;
 

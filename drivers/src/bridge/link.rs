@@ -60,6 +60,12 @@ pub(super) fn main_bridge(network: &Network) -> Option<&IfName> {
     })
 }
 
+/// Whether the network's bridge is somebody else's.
+pub(super) fn is_adopted(network: &Network) -> bool {
+    let mut resources = network.resources.iter();
+    resources.any(|it| matches!(it.object, Object::Adopted(_)))
+}
+
 /// The MTU of the bridge on record, which its ports share.
 pub(super) fn port_mtu(network: &Network, options: &Options, facts: &HostFacts) -> Option<Mtu> {
     let recorded = network.resources.iter().find_map(|it| match &it.object {

@@ -4,8 +4,8 @@ use std::iter::once;
 use std::net::IpAddr;
 
 use rnet_model::{
-    Cidr, Endpoint, HostFacts, IfName, InterfaceSysctl, Network, NetworkPolicy, Object, Resource,
-    Subnet, Veth, VethPeer,
+    Cidr, Endpoint, HostFacts, IfName, InterfaceSysctl, Mtu, Network, NetworkPolicy, Object,
+    Resource, Subnet, Veth, VethPeer,
 };
 
 use crate::{Announcements, Driver, DriverError};
@@ -44,6 +44,12 @@ impl Driver for Bridge {
         };
         let objects = [forwarding(network), objects];
         Ok(objects.into_iter().flatten().map(Resource::host).collect())
+    }
+
+    fn mtu(&self, network: &Network, facts: &HostFacts) -> Result<Option<Mtu>, DriverError> {
+        let options = Options::of(network)?;
+        let own = || options.link_mtu(network, facts).unwrap_or(Mtu::ETHERNET);
+        Ok((!link::is_adopted(network)).then(own))
     }
 
     fn shard(&self, network: &Network, taken: &[usize]) -> Result<usize, DriverError> {

@@ -197,6 +197,11 @@ impl Host for FakeKernel {
         Ok(None)
     }
 
+    /// Nobody changes it.
+    fn watch_egress(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
+        Ok(None)
+    }
+
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {
         let mut state = self.state();
         if state.step_fails() {

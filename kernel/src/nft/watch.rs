@@ -1,12 +1,12 @@
 //! Notices when others change a table, by what nfnetlink tells all who listen.
 
 use std::io;
-use std::mem;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 
 use super::Family;
+use crate::socket_filter::{DROP, KEEP, attach, load_word, unless_equal};
 
 /// NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h.
 const GROUP: u32 = 7;
@@ -95,47 +95,8 @@ fn names(message: &[u8], family: Family, table: &str) -> bool {
 }
 
 /// Has the kernel drop messages about what the socket of this port did, before they are queued.
-#[expect(
-    unsafe_code,
-    reason = "no safe wrapper attaches a filter to a netlink socket"
-)]
 fn ignore_sender(socket: &Socket, port: u32) -> io::Result<()> {
-    let step = |code: u32, jt, jf, k| libc::sock_filter {
-        code: code as u16,
-        jt,
-        jf,
-        k,
-    };
-    let (drop, keep) = (0, u32::MAX);
-    let mut program = [
-        // the sender's port is nlmsg_pid, in the host's byte order where the filter expects the network's
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 12),
-        step(
-            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-            0,
-            1,
-            port.to_be(),
-        ),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, drop),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, keep),
-    ];
-    let program = libc::sock_fprog {
-        len: program.len() as u16,
-        filter: program.as_mut_ptr(),
-    };
-    // SAFETY: the kernel copies the program, which lives until the call returns, and its length is the right one
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ATTACH_FILTER,
-            (&raw const program).cast(),
-            mem::size_of_val(&program) as libc::socklen_t,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    let sender = 12; // nlmsg_pid
+    let program = [load_word(sender), unless_equal(port.to_be(), 1), DROP, KEEP];
+    attach(socket, program)
 }

@@ -7,6 +7,7 @@
 //! `sendto`, so that nothing is ever waited for, and several requests share one system call.
 
 mod address;
+mod egress;
 mod index;
 mod link;
 mod listener;
@@ -15,6 +16,7 @@ pub(crate) mod request;
 mod route;
 mod socket;
 
+pub(crate) use egress::EgressWatch;
 pub(crate) use link::Link;
 pub(crate) use listener::Listener;
 pub use refusal::Refusal;

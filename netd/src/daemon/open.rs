@@ -64,7 +64,11 @@ impl Daemon {
         if let Err(error) = daemon.watch_firewall() {
             tracing::error!("{}", chain(&error));
         }
+        if let Err(error) = daemon.watch_egress() {
+            tracing::error!("{}", chain(&error));
+        }
         let report = daemon.reconcile()?;
+        daemon.follow_egress();
         tracing::info!(?report, "reconciled");
         if let Err(error) = daemon.watch_routes() {
             tracing::error!("{}", chain(&error));

@@ -182,6 +182,10 @@ impl Host for Machine {
         }
     }
 
+    fn watch_egress(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
+        self.kernel.watch_egress()
+    }
+
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {
         self.kernel.foreign_bridge(name)
     }

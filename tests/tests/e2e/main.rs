@@ -17,6 +17,7 @@ mod limits;
 mod links;
 mod live;
 mod many;
+mod mtu;
 mod names_kept;
 mod port_ranges;
 mod ports;

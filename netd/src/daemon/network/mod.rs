@@ -1,5 +1,6 @@
 //! Making and removing networks.
 
+mod mtu;
 mod plan;
 mod predefined;
 mod request;
