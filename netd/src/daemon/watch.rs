@@ -28,11 +28,9 @@ impl Daemon {
 
     /// Lets the MTU of networks follow the host's way out, as long as the daemon's tasks run.
     pub(super) fn watch_egress(self: &Arc<Self>) -> Result<()> {
-        match self.hands.host.watch_egress()? {
-            Some(watch) => self
-                .on_change(watch, Self::follow_egress)
-                .map_err(|source| KernelError::WatchEgress { source })?,
-            None => {}
+        if let Some(watch) = self.hands.host.watch_egress()? {
+            self.on_change(watch, Self::follow_egress)
+                .map_err(|source| KernelError::WatchEgress { source })?;
         }
         Ok(())
     }

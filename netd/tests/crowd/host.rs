@@ -97,6 +97,7 @@ impl CrowdedHost {
             network: self.network,
             settings: EndpointSettings::default(),
             names: vec![format!("c{number}")],
+            before: Default::default(),
         };
         self.daemon().create_sandbox(sandbox, &[request]).unwrap();
     }
