@@ -91,6 +91,11 @@ pub trait Driver: Send + Sync {
         Ok(None)
     }
 
+    /// Whether the host has the gateway's address in the subnets of a family; where it has not, nobody needs one.
+    fn has_gateway(&self, _network: &Network, _v4: bool) -> Result<bool, DriverError> {
+        Ok(true)
+    }
+
     /// The host's address that ports are published on where none was named; none stands for all of them.
     fn host_binding(&self, _network: &Network) -> Result<Option<IpAddr>, DriverError> {
         Ok(None)

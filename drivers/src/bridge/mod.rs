@@ -131,6 +131,10 @@ impl Driver for Bridge {
         Options::of(network).map(|options| Some(options.bridge))
     }
 
+    fn has_gateway(&self, network: &Network, v4: bool) -> Result<bool, DriverError> {
+        Options::of(network).map(|options| !options.reach.is_isolated(v4))
+    }
+
     fn host_binding(&self, network: &Network) -> Result<Option<IpAddr>, DriverError> {
         Options::of(network).map(|options| options.host_binding)
     }

@@ -84,6 +84,7 @@ fn an_isolated_network_has_no_address_of_the_host_and_only_an_internal_one_can_b
         ))?;
         serve(lab, "c1", "--network alone --ip 172.25.0.9")?;
         idle(lab, "c2", "--network alone")?;
+        assert_eq!(address(lab, "c2", "alone")?, "172.25.0.1", "nobody has it");
         assert_eq!(page(lab, "c2", "http://c1/")?, "c1");
         assert_eq!(lab.host("ip -4 -o address show dev alone0")?, "");
         assert!(page(lab, "host", "http://172.25.0.9/").is_err());

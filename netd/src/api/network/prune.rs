@@ -38,7 +38,10 @@ fn remove_unused(daemon: &Daemon, filters: &Filters, until: &[Timestamp]) -> Vec
             let by_container = state
                 .containers()
                 .any(|it| it.networks.contains_key(&network.id));
-            by_container || state.endpoints_on(network.id).next().is_some()
+            let by_network = state
+                .networks()
+                .any(|it| network.config_only && it.config_from.as_ref() == Some(&network.name));
+            by_container || by_network || state.endpoints_on(network.id).next().is_some()
         };
         let label = |network: &Network, kind: &str| {
             let value = |key: &str| network.labels.get(key).map(String::as_str);

@@ -1,6 +1,10 @@
 //! Deciding everything about a new network, before anything is touched.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use jiff::Timestamp;
+use rnet_drivers::{Driver, DriverError};
 use rnet_ipam::SubnetRequest;
 use rnet_model::{Cidr, ForeignBridge, HostFacts, IfName, Network, NetworkId, Object};
 
@@ -47,7 +51,9 @@ impl Daemon {
             let mut subnets = request.subnets;
             let adopted = facts.bridge.iter();
             adopted.for_each(|bridge| join_subnets(bridge, &network, &mut subnets));
+            let given: BTreeSet<_> = subnets.iter().filter_map(|it| it.gateway).collect();
             network.subnets = self.plan_subnets(&network, subnets)?;
+            free_gateways(driver, &mut network, &given).map_err(refused_by(driver, &network))?;
         }
         network.resources = driver
             .network_resources(&network, &facts)
@@ -72,6 +78,22 @@ impl Daemon {
             None => Ok(None),
         }
     }
+}
+
+/// Leaves gateways' addresses that the host will not have to containers, but for those that somebody named.
+fn free_gateways(
+    driver: &dyn Driver,
+    network: &mut Network,
+    given: &BTreeSet<IpAddr>,
+) -> Result<(), DriverError> {
+    for index in 0..network.subnets.len() {
+        let subnet = &network.subnets[index];
+        let is_named = subnet.gateway.is_some_and(|it| given.contains(&it));
+        if !is_named && !driver.has_gateway(network, subnet.subnet.is_ipv4())? {
+            network.subnets[index].gateway = None;
+        }
+    }
+    Ok(())
 }
 
 /// A network with nothing decided about it.
