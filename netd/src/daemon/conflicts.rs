@@ -56,10 +56,10 @@ impl fmt::Display for Conflict {
 impl Daemon {
     /// The routes of others that lead into a network now, if any ever did since the daemon started.
     pub fn lasting_conflicts_of(&self, network: &Network) -> Result<Vec<Conflict>> {
-        match self.conflicting().contains(&network.id) {
-            true => self.conflicts_of(network),
-            false => Ok(Vec::new()),
+        if !self.conflicting().contains(&network.id) {
+            return Ok(Vec::new());
         }
+        self.conflicts_of(network)
     }
 
     /// The routes of others that lead into any network now, if any ever did since the daemon started.
