@@ -50,7 +50,7 @@ pub(super) fn run(scale: Scale) -> Result<()> {
         idle.as_secs()
     );
     let mut lab = Lab::start()?;
-    lab.host("rnet network create bench")?;
+    lab.host("rnet network create --subnet 172.25.0.0/16 bench")?;
     let mut present = 0;
     let mut rows = Vec::new();
     for &endpoints in sizes {
@@ -67,7 +67,8 @@ pub(super) fn run(scale: Scale) -> Result<()> {
 }
 
 fn start_containers(lab: &Lab, from: usize, to: usize) -> Result<()> {
-    let run = "rnet run -d --name c@ --network bench busybox sleep 100000 >/dev/null";
+    // the first failure ends it: all others would tell the same
+    let run = "rnet run -d --name c@ --network bench busybox sleep 100000 >/dev/null || exit 255";
     lab.host(&format!(
         "seq {from} {} | xargs -P 4 -I@ sh -c '{run}'",
         to - 1

@@ -17,6 +17,9 @@ const AT_A_TIME: u16 = 16;
 /// How long the kernel may take to delete what has left.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long it goes on with namespaces after that, where nobody sees it.
+const NAMESPACES: Duration = Duration::from_secs(2);
+
 pub(super) fn run(scale: Scale) -> Result<()> {
     let many = scale.pick(8, 200, 200);
     report::title(&format!("Attach {many} endpoints in parallel"));
@@ -33,6 +36,7 @@ pub(super) fn run(scale: Scale) -> Result<()> {
             costs.push(measure(|| at_once(many, |number| who.attach(number, 1)))?);
             at_once(many, |number| who.detach(number))?;
             *left += left_behind(who.as_ref(), before)?;
+            sleep(NAMESPACES);
         }
     }
     let columns = [

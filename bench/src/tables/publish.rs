@@ -61,6 +61,9 @@ pub(super) fn run(scale: Scale) -> Result<()> {
     ];
     let mut table = report::table(&["who", "publishes", "time", "CPU", "× rnet"]);
     let mut rnet = Vec::new();
+    let nothing = task("nothing new", 0, false, 0);
+    let idle = by_rnet(&present, &nothing, scale.pick(2, 50, 50))?;
+    row(&mut table, "rnet", &nothing, idle, idle);
     for task in &tasks {
         progress(format_args!("publish: rnet, {}", task.what));
         let cost = by_rnet(&present, task, scale.pick(2, 50, 50))?;
