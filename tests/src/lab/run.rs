@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::Lab;
 
 /// How long a command line may take, in seconds.
-const PATIENCE: &str = "60";
+const PATIENCE: &str = "120";
 
 /// A command line that was run.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -165,7 +165,8 @@ fn the_configuration_that_is_shipped_is_the_defaults() -> Result<()> {
                 .unwrap_or(line)
         })
         .filter(|line| !line.starts_with("shim") && !line.starts_with("cgroup-parent"))
-        .map(|line| format!("{line}\n"))
+        // the addresses that are shown for IPv6 are for those who turn it on
+        .map(|line| format!("{}\n", line.replace("ipv6 = false", "ipv6 = true")))
         .collect();
     for text in [text, whole] {
         let mut lab = Lab::bare()?;
