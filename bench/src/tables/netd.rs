@@ -1,5 +1,7 @@
 //! The daemon itself, on a lab host with real containers: its memory, what it does when idle, how long its start takes.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -106,26 +108,46 @@ fn memory(lab: &Lab) -> Result<Memory> {
 fn idle_for(lab: &Lab, duration: Duration) -> Result<Idle> {
     let process = lab.netd_process()?;
     let pid = Pid::from_raw(process.try_into().context("process ids are small")?);
-    // what the last request left to be done is not idleness
-    sleep(duration / 5);
-    let (switches, cpu) = (wakeups(process)?, cost::of_process(pid)?);
+    // what the last request left is not idleness: threads without work stay for another ten seconds
+    sleep(duration + duration / 2);
+    let (before, cpu) = (sleeps(process)?, cost::of_process(pid)?);
     sleep(duration);
     Ok(Idle {
-        wakeups: wakeups(process)?.saturating_sub(switches),
+        wakeups: wakeups(&before, &sleeps(process)?),
         cpu: cost::of_process(pid)?.saturating_sub(cpu),
     })
 }
 
-/// How often threads of a process have gone to sleep by themselves, which each first had to wake up for.
-fn wakeups(process: u32) -> Result<u64> {
+/// How often each thread of a process has gone to sleep by itself.
+fn sleeps(process: u32) -> Result<HashMap<OsString, u64>> {
     let tasks = format!("/proc/{process}/task");
-    let mut sum = 0;
+    let mut sleeps = HashMap::new();
     for task in fs::read_dir(&tasks).with_context(|| format!("cannot list {tasks}"))? {
-        let status = fs::read_to_string(task?.path().join("status"));
+        let task = task?;
         // a thread may end while they are read
-        sum += status.map_or(Ok(0), |status| field(&status, "voluntary_ctxt_switches:"))?;
+        if let Ok(status) = fs::read_to_string(task.path().join("status")) {
+            sleeps.insert(
+                task.file_name(),
+                field(&status, "voluntary_ctxt_switches:")?,
+            );
+        }
     }
-    Ok(sum)
+    Ok(sleeps)
+}
+
+/// How often threads woke up: before each sleep, to begin, and to end.
+fn wakeups(before: &HashMap<OsString, u64>, after: &HashMap<OsString, u64>) -> u64 {
+    let ended = before
+        .keys()
+        .filter(|thread| !after.contains_key(*thread))
+        .count();
+    let woke = after
+        .iter()
+        .map(|(thread, sleeps)| match before.get(thread) {
+            Some(earlier) => sleeps - earlier,
+            None => sleeps + 1,
+        });
+    ended as u64 + woke.sum::<u64>()
 }
 
 fn field(status: &str, name: &str) -> Result<u64> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -26,28 +27,46 @@ pub(super) struct Server {
     /// Where its clients are.
     pub(super) clients: World,
     pub(super) address: &'static str,
-    pub(super) port: &'static str,
+    pub(super) port: String,
     runs: Runs,
 }
 
 enum Runs {
     /// In this process, that does nothing else meanwhile.
-    Here(#[expect(dead_code, reason = "it serves while it is held")] Box<Rnet>),
+    Here(#[expect(dead_code, reason = "it serves while it is held")] Rc<Rnet>),
     /// In this one.
     There(Pid),
 }
 
-pub(super) fn rnet(names: u16) -> Result<Server> {
-    let rnet = Rnet::new()?;
+/// As containers ask it, and as the others are asked.
+pub(super) fn rnet(names: u16) -> Result<[Server; 2]> {
+    let rnet = Rc::new(Rnet::new()?);
     (0..names).try_for_each(|number| rnet.attach(number, 0))?;
-    let server = Server {
-        name: "rnet",
-        clients: World::open(&rnet.pin(0))?,
-        address: "127.0.0.11",
-        port: "53",
-        runs: Runs::Here(Box::new(rnet)),
+    let server = |name, port: fn() -> Result<String>| {
+        let clients = World::open(&rnet.pin(0))?;
+        clients.enter()?;
+        let server = Server {
+            name,
+            port: port()?,
+            clients,
+            address: "127.0.0.11",
+            runs: Runs::Here(Rc::clone(&rnet)),
+        };
+        server.answering()
     };
-    server.answering()
+    Ok([
+        server("rnet", || Ok("53".to_owned()))?,
+        server("rnet, at its own port", own_port)?,
+    ])
+}
+
+/// Where a resolver listens in the network namespace the calling thread is in (proc_net_udp.rst).
+fn own_port() -> Result<String> {
+    let sockets = fs::read_to_string("/proc/thread-self/net/udp")?;
+    let mut fields = sockets.split_whitespace();
+    let port = fields.find_map(|field| field.strip_prefix("0B00007F:"));
+    let port = port.context("no resolver listens at 127.0.0.11")?;
+    Ok(u16::from_str_radix(port, 16)?.to_string())
 }
 
 pub(super) fn dnsmasq(root: &Path, names: u16) -> Result<Server> {
@@ -82,7 +101,7 @@ pub(super) fn dnsmasq(root: &Path, names: u16) -> Result<Server> {
         runs: Runs::There(start(command)?),
         clients,
         address: "127.0.0.1",
-        port: "5353",
+        port: "5353".to_owned(),
     };
     server.answering()
 }
@@ -110,7 +129,7 @@ pub(super) fn aardvark(root: &Path, names: u16) -> Result<Server> {
         runs: Runs::There(start(command)?),
         clients,
         address: "172.25.0.1",
-        port: "5353",
+        port: "5353".to_owned(),
     };
     let server = server.answering()?;
     // the process that was started has made way for another
@@ -126,9 +145,9 @@ pub(super) fn aardvark(root: &Path, names: u16) -> Result<Server> {
 impl Server {
     /// The processors' time it has had.
     pub(super) fn cpu(&self) -> Result<Duration> {
-        match self.runs {
+        match &self.runs {
             Runs::Here(_) => cost::of_process(Pid::this()),
-            Runs::There(process) => cost::of_process(process),
+            Runs::There(process) => cost::of_process(*process),
         }
     }
 
