@@ -7,9 +7,11 @@ mod addresses;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use rnet_drivers::driver;
 use rnet_ipam::Space;
 use rnet_model::{
-    Cidr, ContainerId, Endpoint, EndpointId, Network, NetworkId, Phase, Sandbox, SandboxId,
+    Cidr, ContainerId, Endpoint, EndpointId, Network, NetworkId, NetworkPolicy, Phase, Sandbox,
+    SandboxId,
 };
 
 pub use addresses::{Addresses, LeaseMark};
@@ -55,6 +57,8 @@ pub struct State {
     volumes: BTreeMap<String, Volume>,
     /// What endpoints hold of their networks: follows `endpoints`.
     occupied: BTreeMap<NetworkId, Occupied>,
+    /// What the packet filter does for networks: follows `networks`.
+    policies: BTreeMap<NetworkId, NetworkPolicy>,
     /// The subnets of all networks: follows `networks`.
     subnets: Space,
     /// The addresses of each network: follows `endpoints` and `containers`, but for the marks.
@@ -146,10 +150,21 @@ impl State {
         ids.filter_map(|id| self.endpoints.get(id))
     }
 
+    /// The networks that containers or endpoints are on.
+    pub fn used_networks(&self) -> BTreeSet<NetworkId> {
+        let by_containers = self.containers.values().flat_map(|it| it.networks.keys());
+        by_containers.chain(self.occupied.keys()).copied().collect()
+    }
+
     /// How many endpoints are ports of each of a network's bridges, the first bridge first.
     pub fn ports_taken(&self, network: NetworkId) -> &[usize] {
         let occupied = self.occupied.get(&network);
         occupied.map_or(&[], |it| it.ports.as_slice())
+    }
+
+    /// What the packet filter allows and translates for each network it has a say on.
+    pub fn network_policies(&self) -> &BTreeMap<NetworkId, NetworkPolicy> {
+        &self.policies
     }
 
     /// The subnets of all networks.
@@ -194,11 +209,18 @@ impl State {
     fn put_network(&mut self, network: Network) {
         self.free_subnets(network.id);
         self.subnets.extend(held_subnets(&network));
+        // options were checked when the network was created: one that has no policy now has no driver any more
+        let policy = driver(&network.driver).and_then(|it| it.firewall(&network).ok().flatten());
+        match policy {
+            Some(policy) => self.policies.insert(network.id, policy),
+            None => self.policies.remove(&network.id),
+        };
         self.networks.insert(network.id, network);
     }
 
     fn drop_network(&mut self, id: NetworkId) {
         self.free_subnets(id);
+        self.policies.remove(&id);
         self.networks.remove(&id);
         self.addresses.remove(&id);
     }

@@ -20,7 +20,7 @@ impl Daemon {
 }
 
 pub(super) fn network<'a>(state: &'a State, reference: &str) -> Result<&'a Network> {
-    let id = |network: &Network| network.id.to_string();
+    let id = |network: &Network| network.id.bytes();
     let found = find(state.networks(), reference, id, |network| {
         network.name == reference
     });
@@ -36,7 +36,7 @@ pub(super) fn network<'a>(state: &'a State, reference: &str) -> Result<&'a Netwo
 
 pub(super) fn container<'a>(state: &'a State, reference: &str) -> Result<&'a Container> {
     let name = reference.strip_prefix('/').unwrap_or(reference);
-    let id = |container: &Container| container.id.to_string();
+    let id = |container: &Container| container.id.bytes();
     let found = find(state.containers(), reference, id, |container| {
         container.name == name
     });
@@ -51,23 +51,75 @@ pub(super) fn container<'a>(state: &'a State, reference: &str) -> Result<&'a Con
 }
 
 /// The one object meant by `reference`, or how many it could mean.
+///
+/// Ids are compared as they are: there may be thousands of objects, and none of their ids is written out for this.
 fn find<'a, T>(
     objects: impl Iterator<Item = &'a T> + Clone,
     reference: &str,
-    id: impl Fn(&T) -> String,
+    id: impl Fn(&T) -> [u8; 32],
     is_named: impl Fn(&T) -> bool,
 ) -> std::result::Result<&'a T, usize> {
-    if let Some(object) = objects.clone().find(|object| id(object) == reference) {
+    let digits = digits(reference).filter(|digits| digits.len() <= 64);
+    let digits = digits.unwrap_or_default();
+    let begins = |object: &&T| {
+        let id = id(object);
+        let own = id.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        !digits.is_empty() && own.zip(&digits).all(|(own, digit)| own == *digit)
+    };
+    let whole = || {
+        objects
+            .clone()
+            .find(|object| digits.len() == 64 && begins(object))
+    };
+    if let Some(object) = whole().or_else(|| objects.clone().find(|object| is_named(object))) {
         return Ok(object);
     }
-    if let Some(object) = objects.clone().find(|object| is_named(object)) {
-        return Ok(object);
-    }
-    let begun: Vec<&T> = objects
-        .filter(|object| !reference.is_empty() && id(object).starts_with(reference))
-        .collect();
+    let begun: Vec<&T> = objects.filter(begins).collect();
     match begun[..] {
         [object] => Ok(object),
         _ => Err(begun.len()),
+    }
+}
+
+/// The values of lower-case hex digits; none if it is not all such digits.
+fn digits(text: &str) -> Option<Vec<u8>> {
+    let value = |digit| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    text.bytes().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_id_comes_before_a_name_and_a_name_before_the_beginning_of_an_id() {
+        let id = |first: u8| {
+            let mut id = [0; 32];
+            id[0] = first;
+            id
+        };
+        let objects = [
+            (id(0xab), "web".to_owned()),
+            (id(0xac), "ab".to_owned()),
+            (id(0xad), "ab".repeat(32)),
+            ([0xab; 32], "db".to_owned()),
+        ];
+        let found = |reference: &str| {
+            let named = |it: &([u8; 32], String)| it.1 == reference;
+            find(objects.iter(), reference, |it| it.0, named).map(|it| it.0[0])
+        };
+        assert_eq!(found(&"ab".repeat(32)), Ok(0xab));
+        assert_eq!(found("ab"), Ok(0xac));
+        assert_eq!(found("ad"), Ok(0xad));
+        assert_eq!(found("ad0"), Ok(0xad));
+        assert_eq!(found("a"), Err(4));
+        assert_eq!(found("aba"), Ok(0xab));
+        assert_eq!(found("AD"), Err(0));
+        assert_eq!(found(""), Err(0));
+        assert_eq!(found("x"), Err(0));
     }
 }

@@ -1,9 +1,8 @@
 //! The firewall policy the state means.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use rnet_drivers::driver;
 use rnet_model::{
     Endpoint, FamilyPolicy, FirewallPolicy, HostPorts, Inbound, NetworkId, NetworkPolicy,
     OpenPorts, Publication, Sandbox,
@@ -12,7 +11,7 @@ use rnet_model::{
 use super::gateways;
 use crate::state::{State, is_live};
 
-type Networks = HashMap<NetworkId, NetworkPolicy>;
+type Networks = BTreeMap<NetworkId, NetworkPolicy>;
 
 /// What the host allows, translates and drops in this state.
 ///
@@ -20,20 +19,13 @@ type Networks = HashMap<NetworkId, NetworkPolicy>;
 /// is none. Where containers are reached at their own addresses, the sandbox's ports are opened instead: on each of its
 /// endpoints whose network is routed or has trusted interfaces (libnetwork does the same for gateway mode `routed`).
 pub fn policy(state: &State) -> FirewallPolicy {
-    let networks = state.networks().filter_map(|network| {
-        // options were checked when the network was created: a network that has none now has no driver any more
-        let policy = driver(&network.driver)?.firewall(network).ok().flatten()?;
-        Some((network.id, policy))
-    });
-    let networks: Networks = networks.collect();
+    let networks = state.network_policies();
     let mut policy = FirewallPolicy::default();
     for sandbox in state.sandboxes().filter(|it| !it.ports.is_empty()) {
-        policy
-            .published
-            .extend(published(state, &networks, sandbox));
-        policy.opened.extend(opened(state, &networks, sandbox));
+        policy.published.extend(published(state, networks, sandbox));
+        policy.opened.extend(opened(state, networks, sandbox));
     }
-    policy.networks = networks.into_values().collect();
+    policy.networks = networks.values().cloned().collect();
     policy
 }
 

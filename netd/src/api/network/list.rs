@@ -1,16 +1,17 @@
 //! Listing networks.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use bollard_stubs::models::NetworkInspect;
-use rnet_model::Network;
+use rnet_model::{Network, NetworkId};
 
 use crate::api::error::Failure;
 use crate::api::filter::Filters;
 use crate::api::query::Params;
 use crate::api::render::network::inspect;
 use crate::api::{Answer, Api};
-use crate::state::State as Records;
 
 const FILTERS: &[&str] = &["dangling", "driver", "id", "label", "name", "scope", "type"];
 
@@ -21,10 +22,13 @@ pub(super) async fn list(
     let filters = params.filters(FILTERS)?;
     let dangling = check(&filters)?;
     let networks = api.daemon.read(|state| {
+        let used = dangling.map(|_| state.used_networks()).unwrap_or_default();
+        let dangles =
+            |network: &Network| dangling.is_none_or(|it| it == is_dangling(&used, network));
         let found = state
             .networks()
-            .filter(|network| matches(&filters, dangling, state, network));
-        found.map(inspect).collect()
+            .filter(|network| matches(&filters, network) && dangles(network));
+        found.map(inspect).collect::<Vec<_>>()
     });
     Ok(Json(networks))
 }
@@ -46,24 +50,21 @@ fn check(filters: &Filters) -> Result<Option<bool>, Failure> {
     }
 }
 
-fn matches(filters: &Filters, dangling: Option<bool>, state: &Records, network: &Network) -> bool {
+fn matches(filters: &Filters, network: &Network) -> bool {
     let kind = if network.is_user_defined() {
         "custom"
     } else {
         "builtin"
     };
-    let in_use = || {
-        state
-            .containers()
-            .any(|it| it.networks.contains_key(&network.id))
-    };
-    // a predefined network is never dangling: it cannot be removed
-    let is_dangling = || network.is_user_defined() && !in_use();
     filters.any("driver", |driver| driver == network.driver)
         && filters.any("scope", |scope| scope == "local")
         && filters.any("type", |wanted| wanted == kind)
         && filters.any("id", |id| network.id.to_string().contains(id))
         && filters.finds("name", &network.name)
         && filters.labels("label", |key| network.labels.get(key).map(String::as_str))
-        && dangling.is_none_or(|dangling| dangling == is_dangling())
+}
+
+/// A predefined network is never dangling: it cannot be removed.
+fn is_dangling(used: &BTreeSet<NetworkId>, network: &Network) -> bool {
+    network.is_user_defined() && !used.contains(&network.id)
 }

@@ -1,5 +1,7 @@
 //! Removing the networks nobody uses.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use bollard_stubs::models::NetworkPruneResponse;
@@ -34,14 +36,14 @@ pub(super) async fn prune(
 
 fn remove_unused(daemon: &Daemon, filters: &Filters, until: &[Timestamp]) -> Vec<String> {
     let unused: Vec<Network> = daemon.read(|state| {
+        let used = state.used_networks();
+        let templates: BTreeSet<&String> = state
+            .networks()
+            .filter_map(|it| it.config_from.as_ref())
+            .collect();
         let in_use = |network: &Network| {
-            let by_container = state
-                .containers()
-                .any(|it| it.networks.contains_key(&network.id));
-            let by_network = state
-                .networks()
-                .any(|it| network.config_only && it.config_from.as_ref() == Some(&network.name));
-            by_container || by_network || state.endpoints_on(network.id).next().is_some()
+            let by_network = network.config_only && templates.contains(&network.name);
+            by_network || used.contains(&network.id)
         };
         let label = |network: &Network, kind: &str| {
             let value = |key: &str| network.labels.get(key).map(String::as_str);
