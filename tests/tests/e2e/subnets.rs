@@ -62,7 +62,7 @@ fn hundreds_of_automatic_networks_overlap_neither_each_other_nor_routes_of_any_t
             .take(MANY)
             .collect();
         assert_eq!(subnets, expected);
-        ask(lab, "POST /networks/prune", "{}")?;
+        ask(lab, "POST /networks/prune", "")?;
         no_vpn(lab)
     })
 }
