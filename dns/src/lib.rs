@@ -8,6 +8,7 @@
 
 mod answer;
 mod cache;
+mod datagrams;
 mod directory;
 mod error;
 mod exchange;

@@ -61,7 +61,7 @@ impl Resolver {
         )
     }
 
-    /// Answers the queries that come in on these sockets as those of `sandbox`, in place of earlier sockets of it.
+    /// Answers the queries that come in on these IPv4 sockets as those of `sandbox`, in place of earlier sockets of it.
     ///
     /// The sockets keep the sandbox's network namespace alive until [`Resolver::stop`].
     pub fn serve(

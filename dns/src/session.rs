@@ -1,6 +1,7 @@
 //! One sandbox's resolver: its two sockets and the queries that come in on them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::exchange::{read_message, write_message};
 use crate::flight::Flights;
 use crate::forward::Forwarder;
 use crate::message::code;
-use crate::{Answer, Directory, Forwarding, Request, Sockets, Transport, answer};
+use crate::{Answer, Directory, Forwarding, Request, Sockets, Transport, answer, datagrams};
 
 /// How many queries of one sandbox are being forwarded at once; one more is refused (libnetwork's `maxConcurrent`).
 const MAX_FORWARDED: usize = 1024;
@@ -25,10 +26,6 @@ const MAX_FORWARDED: usize = 1024;
 const MAX_CONNECTIONS: usize = 64;
 /// How long a connection may be idle, or a client slow to read (RFC 7766, 6.2.3).
 const IDLE: Duration = Duration::from_secs(10);
-/// The longest query that is read from a datagram, in bytes: over three times what clients are told to keep to.
-const MAX_QUERY: usize = 4096;
-/// How many datagrams are read in a row before the runtime may give other tasks their turn.
-const BURST: usize = 16;
 /// How long to wait after a socket failed in a way that may last, such as for want of file descriptors.
 const BREATHER: Duration = Duration::from_millis(100);
 /// 2^32 divided by the golden ratio: its multiples are spread evenly, whatever the stride they are looked at with.
@@ -125,26 +122,21 @@ impl Session {
         socket: &Arc<UdpSocket>,
         forwards: &mut JoinSet<()>,
     ) -> io::Result<()> {
-        let mut buffer = [0; MAX_QUERY];
-        for _ in 0..BURST {
-            let (length, client) = match socket.try_recv_from(&mut buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                received => received?,
-            };
-            match self.step(&buffer[..length], Transport::Udp) {
-                Step::Done => {}
-                // A datagram that cannot be sent is as good as lost: the client asks again.
-                Step::Reply(reply) => drop(socket.try_send_to(&reply, client)),
+        datagrams::exchange(socket, |query, client| {
+            match self.step(query, Transport::Udp) {
+                Step::Done => None,
+                Step::Reply(reply) => Some(reply),
                 Step::Forward(forward) => {
                     let (session, socket) = (Arc::clone(self), Arc::clone(socket));
                     forwards.spawn(async move {
                         let reply = session.forward(*forward).await;
-                        drop(socket.send_to(&reply, client).await);
+                        // a datagram that cannot be sent is as good as lost: the client asks again
+                        drop(socket.send_to(&reply, SocketAddr::V4(client)).await);
                     });
+                    None
                 }
             }
-        }
-        Ok(())
+        })
     }
 
     /// Answers the queries of one connection, each as soon as it can be (RFC 7766, 6.2.1.1).
