@@ -77,7 +77,9 @@ impl Daemon {
                 source,
             })?;
         }
-        let lower = self.images.layers(&self.images.find(&container.image_id)?);
+        // overlayfs wants the uppermost first
+        let mut lower = self.images.layers(&self.images.find(&container.image_id)?);
+        lower.reverse();
         let readonly = container.host_config.readonly_rootfs.unwrap_or(false);
         Ok(Rootfs {
             lower,
