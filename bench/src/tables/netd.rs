@@ -18,7 +18,7 @@ use crate::scale::Scale;
 const MEMORY: (u64, u64) = (15_000, 10);
 
 /// How many containers one command line starts: it may not take longer than a minute.
-const BATCH: usize = 100;
+const BATCH: usize = 20;
 
 /// One line of the table.
 struct Row {
