@@ -216,9 +216,25 @@ pub(crate) async fn each(names: &[String], act: impl AsyncFn(&str) -> Result<()>
     .await
 }
 
+/// Like [`each`], one after the other: what comes first may be in the way of what comes next.
+pub(crate) async fn in_turn(names: &[String], act: impl AsyncFn(&str) -> Result<()>) -> Result<u8> {
+    some_at_once(1, names, async |name| {
+        act(name).await.map(|()| name.to_owned())
+    })
+    .await
+}
+
 /// Like [`each`], printing what `act` returns.
 async fn each_saying(names: &[String], act: impl AsyncFn(&str) -> Result<String>) -> Result<u8> {
-    let mut results = stream::iter(names).map(|name| act(name)).buffered(AT_ONCE);
+    some_at_once(AT_ONCE, names, act).await
+}
+
+async fn some_at_once(
+    count: usize,
+    names: &[String],
+    act: impl AsyncFn(&str) -> Result<String>,
+) -> Result<u8> {
+    let mut results = stream::iter(names).map(|name| act(name)).buffered(count);
     let mut code = 0;
     while let Some(result) = results.next().await {
         match result {

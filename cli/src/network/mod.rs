@@ -10,7 +10,7 @@ use bollard::query_parameters::PruneNetworksOptions;
 use clap::{Args, Subcommand};
 
 use crate::api::{Api, segment};
-use crate::container::lifecycle::each;
+use crate::container::lifecycle::in_turn;
 use crate::error::{Error, Result};
 use crate::inspect::{Inspect, Kind};
 use crate::parse::pair::{self, Filter};
@@ -82,7 +82,7 @@ impl Command {
 
 impl Remove {
     async fn run(self, api: &Api) -> Result<u8> {
-        each(&self.networks, async |network| {
+        in_turn(&self.networks, async |network| {
             match api
                 .docker
                 .remove_network(&segment(network))
