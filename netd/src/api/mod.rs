@@ -10,6 +10,7 @@ mod filter;
 mod growth;
 mod hijack;
 mod image;
+mod leftover;
 mod logs;
 mod network;
 mod output;
@@ -27,7 +28,7 @@ pub use serve::serve;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -84,10 +85,11 @@ fn routes(api: Api) -> Router {
         .merge(volume::routes())
         .fallback(page_not_found)
         .method_not_allowed_fallback(page_not_found)
-        .with_state(api);
+        .with_state(api.clone());
     // the version is part of the path, so it has to be read before a route is looked for
     Router::new()
         .fallback_service(unversioned)
         .layer(from_fn(version::negotiate))
+        .layer(from_fn_with_state(api, leftover::read))
         .layer(map_response(version::introduce))
 }

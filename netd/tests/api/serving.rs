@@ -1,5 +1,7 @@
 //! Serving on a socket: streams come at once, and end when the API closes.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use rnet_model::ContainerId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::host::TestHost;
@@ -26,15 +29,66 @@ async fn read_to(client: &mut UnixStream, end: &str) -> String {
     text
 }
 
+/// An API that is served on a socket, and what closes it.
+struct Served {
+    host: TestHost,
+    socket: PathBuf,
+    close: oneshot::Sender<()>,
+    ended: JoinHandle<io::Result<()>>,
+}
+
+impl Served {
+    fn new() -> Self {
+        let host = TestHost::new();
+        let socket = host.directory.path().join("api.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let (close, closed) = oneshot::channel::<()>();
+        let closed = async { drop(closed.await) };
+        let daemon = Arc::clone(&host.daemon);
+        Self {
+            ended: tokio::spawn(netd::api::serve(listener, daemon, closed)),
+            host,
+            socket,
+            close,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_may_be_written_to_its_end() {
+    let served = Served::new();
+    let mut client = UnixStream::connect(&served.socket).await.unwrap();
+    client
+        .write_all(
+            b"POST /v1.44/images/create?fromSrc=-&repo=Bad HTTP/1.1\r\nHost: netd\r\n\
+            Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        )
+        .await
+        .unwrap();
+    let refused = read_to(&mut client, "}").await;
+    assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
+    let rest = vec![b'x'; 1 << 20];
+    let writing = async {
+        client.write_all(b"100000\r\n").await?;
+        client.write_all(&rest).await?;
+        client.write_all(b"\r\n0\r\n\r\n").await?;
+        client
+            .write_all(b"GET /_ping HTTP/1.1\r\nHost: netd\r\n\r\n")
+            .await
+    };
+    timeout(SOON, writing).await.unwrap().unwrap();
+    let next = read_to(&mut client, "\r\n\r\nOK").await;
+    assert!(next.contains("HTTP/1.1 200 OK"), "{next}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_begin_at_once_and_end_when_the_api_closes() {
-    let host = TestHost::new();
-    let socket = host.directory.path().join("api.sock");
-    let listener = UnixListener::bind(&socket).unwrap();
-    let (close, closed) = oneshot::channel::<()>();
-    let daemon = Arc::clone(&host.daemon);
-    let closed = async { drop(closed.await) };
-    let served = tokio::spawn(netd::api::serve(listener, daemon, closed));
+    let Served {
+        host,
+        socket,
+        close,
+        ended,
+    } = Served::new();
     let _idle = UnixStream::connect(&socket).await.unwrap();
     let mut events = UnixStream::connect(&socket).await.unwrap();
     events
@@ -53,7 +107,7 @@ async fn streams_begin_at_once_and_end_when_the_api_closes() {
         "{event}"
     );
     close.send(()).unwrap();
-    timeout(SOON, served)
+    timeout(SOON, ended)
         .await
         .expect("the API did not close")
         .unwrap()
