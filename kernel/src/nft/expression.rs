@@ -5,9 +5,11 @@
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_netfilter::nftables::{
-    Bitwise, Cmp, DataAttribute, Expressions, Immediate, Lookup, Meta, MetaKey, Operator, Payload,
-    Register, Verdict, VerdictAttribute,
+    Bitwise, ChecksumFlags, ChecksumType, Cmp, DataAttribute, Expressions, Immediate, Lookup, Meta,
+    MetaKey, Operator, Payload, Register, Verdict, VerdictAttribute,
 };
+
+use rnet_model::Protocol;
 
 use super::{Family, Field, Icmp, Kind, Term};
 
@@ -17,6 +19,9 @@ const NFPROTO_IPV4: u8 = 2;
 const NFPROTO_IPV6: u8 = 10;
 const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
+/// Where they are in the transport header (RFC 768; RFC 9293, 3.1).
+const SOURCE_PORT: u32 = 0;
+const DESTINATION_PORT: u32 = 2;
 const CT_STATE: u32 = 0;
 const CT_STATUS: u32 = 2;
 /// `NF_CT_STATE_BIT` of IP_CT_ESTABLISHED and IP_CT_RELATED.
@@ -57,12 +62,9 @@ impl Term {
                 ]
             }
             Self::Begins(field, bytes) => begins(family, *field, bytes),
-            Self::ToPort(protocol, port) => vec![
-                Field::Protocol.load(0),
-                compare(Operator::Equal, vec![protocol.number()]),
-                Field::DestinationPort.load(0),
-                compare(Operator::Equal, port.to_be_bytes().into()),
-            ],
+            Self::ToPort(protocol, port) => has_port(*protocol, Field::DestinationPort, *port),
+            Self::FromPort(protocol, port) => has_port(*protocol, Field::SourcePort, *port),
+            Self::WritePort(protocol, field, port) => write_port(*protocol, *field, *port),
             Self::Accept => vec![verdict([VerdictAttribute::Code(Verdict::Other(NF_ACCEPT))])],
             Self::Drop => vec![verdict([VerdictAttribute::Code(Verdict::Other(NF_DROP))])],
             Self::Goto(chain) => vec![to_chain(Verdict::Goto, chain)],
@@ -79,17 +81,6 @@ impl Term {
             Self::TranslateAddressBy(kind, fields, map) => {
                 translate_by(family, fields, map, nat(NAT_DNAT, *kind, Some(0), None))
             }
-            Self::TranslatePort(port) => {
-                let port = DataAttribute::Value(port.to_be_bytes().into());
-                let load = vec![
-                    Immediate::DestinationRegister(register(0)),
-                    Immediate::Data(port),
-                ];
-                vec![
-                    Expressions::Immediate(load),
-                    nat(NAT_DNAT, Kind::Ipv4, None, Some(0)),
-                ]
-            }
         }
     }
 }
@@ -98,7 +89,7 @@ impl Field {
     /// Puts the field into the registers from `slot` on.
     fn load(self, slot: u32) -> Expressions {
         let len = match self {
-            Self::DestinationPort => 2,
+            Self::SourcePort | Self::DestinationPort => 2,
             field => field.kind().padded_len(),
         };
         self.load_first(len, slot)
@@ -115,7 +106,8 @@ impl Field {
             Self::Source6 => (NETWORK_HEADER, 8),
             Self::Destination4 => (NETWORK_HEADER, 16),
             Self::Destination6 => (NETWORK_HEADER, 24),
-            Self::DestinationPort => (TRANSPORT_HEADER, 2),
+            Self::SourcePort => (TRANSPORT_HEADER, SOURCE_PORT),
+            Self::DestinationPort => (TRANSPORT_HEADER, DESTINATION_PORT),
         };
         Expressions::Payload(vec![
             Payload::DestinationRegister(register(slot)),
@@ -171,6 +163,39 @@ fn look_up(
     lookup.extend(outcome);
     steps.push(Expressions::Lookup(lookup));
     steps
+}
+
+fn has_port(protocol: Protocol, field: Field, port: u16) -> Vec<Expressions> {
+    vec![
+        Field::Protocol.load(0),
+        compare(Operator::Equal, vec![protocol.number()]),
+        field.load(0),
+        compare(Operator::Equal, port.to_be_bytes().into()),
+    ]
+}
+
+/// Puts another port into the header, and sees to its checksum.
+fn write_port(protocol: Protocol, field: Field, port: u16) -> Vec<Expressions> {
+    let checksum = if protocol == Protocol::Udp { 6 } else { 16 };
+    let offset = match field {
+        Field::SourcePort => SOURCE_PORT,
+        _ => DESTINATION_PORT,
+    };
+    vec![
+        Expressions::Immediate(vec![
+            Immediate::DestinationRegister(register(0)),
+            Immediate::Data(DataAttribute::Value(port.to_be_bytes().into())),
+        ]),
+        Expressions::Payload(vec![
+            Payload::SourceRegister(register(0)),
+            Payload::Base(TRANSPORT_HEADER),
+            Payload::Offset(offset),
+            Payload::Len(2),
+            Payload::CsumType(ChecksumType::Inet),
+            Payload::CsumOffset(checksum),
+            Payload::CsumFlags(ChecksumFlags::empty()),
+        ]),
+    ]
 }
 
 /// Compares the first bytes of an address; whole bytes need no mask.

@@ -8,14 +8,19 @@ use crate::KernelError;
 
 const TABLE: &str = "rnet_dns";
 /// Before the NAT chains of iptables and nft's `dstnat` (-100), so that rules a container makes for itself do not come
-/// first; behind conntrack (-200), before which the kernel lets no NAT chain be.
-const PRIORITY: i32 = -150;
+/// first; behind conntrack (-200), which if the container uses it sees the question as it was asked.
+const QUESTIONS: i32 = -150;
+/// Before conntrack, which then sees the answer to that question.
+const ANSWERS: i32 = -300;
 const RESOLVER: &[u8] = &[127, 0, 0, 11];
+/// The port of DNS (RFC 1035, 4.2).
+const DNS: u16 = 53;
 
 /// Leads 127.0.0.11:53 of the namespace `socket` was opened in to these ports of 127.0.0.11, in one transaction.
 ///
 /// What a process there binds, be it 0.0.0.0:53, makes no difference: packets are led away before a socket is looked
-/// for. An earlier lead is replaced. The first lead costs about 0.1 ms. After a replacement, closing the socket takes
+/// for. Ports are written into packets, without NAT: that would have the kernel track all connections of the sandbox.
+/// An earlier lead is replaced. The first lead costs about 0.1 ms. After a replacement, closing the socket takes
 /// an RCU grace period (15 ms): the kernel then waits for what was deleted (nft_rcv_nl_event of nf_tables_api.c).
 pub(crate) fn redirect_resolver(
     socket: &Socket,
@@ -33,26 +38,43 @@ pub(crate) fn redirect_resolver(
 }
 
 fn table(udp_port: u16, tcp_port: u16) -> Table {
-    let lead = |protocol, port, comment| {
+    let question = |protocol, port, comment| {
         let terms = [
             Term::Begins(Field::Destination4, RESOLVER),
-            Term::ToPort(protocol, 53),
-            Term::TranslatePort(port),
+            Term::ToPort(protocol, DNS),
+            Term::WritePort(protocol, Field::DestinationPort, port),
         ];
         Rule::new(comment, terms)
+    };
+    let answer = |protocol, port, comment| {
+        let terms = [
+            Term::Begins(Field::Source4, RESOLVER),
+            Term::FromPort(protocol, port),
+            Term::WritePort(protocol, Field::SourcePort, DNS),
+        ];
+        Rule::new(comment, terms)
+    };
+    let questions = vec![
+        question(Protocol::Udp, udp_port, "questions in datagrams"),
+        question(Protocol::Tcp, tcp_port, "questions over TCP"),
+    ];
+    let answers = vec![
+        answer(Protocol::Udp, udp_port, "answers in datagrams"),
+        answer(Protocol::Tcp, tcp_port, "answers over TCP"),
+    ];
+    let chain = |name, priority, rules| Chain {
+        name,
+        hook: Some(Hook::Filter(Point::Output, priority)),
+        rules,
     };
     Table {
         family: Family::Ip,
         name: TABLE,
         sets: vec![],
-        chains: vec![Chain {
-            name: "output",
-            hook: Some(Hook::Nat(Point::Output, PRIORITY)),
-            rules: vec![
-                lead(Protocol::Udp, udp_port, "questions in datagrams"),
-                lead(Protocol::Tcp, tcp_port, "questions over TCP"),
-            ],
-        }],
+        chains: vec![
+            chain("questions", QUESTIONS, questions),
+            chain("answers", ANSWERS, answers),
+        ],
     }
 }
 
@@ -109,6 +131,12 @@ mod tests {
         (format!("{name} at 127.0.0.11:53"), name.to_owned())
     }
 
+    fn nft(commands: &str) -> String {
+        let ran = Command::new("nft").arg(commands).output().unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
     fn loopback_up() {
         let up = Command::new("ip")
             .args(["link", "set", "lo", "up"])
@@ -127,13 +155,44 @@ mod tests {
             redirect_resolver(&socket, udp, tcp).unwrap();
             assert_eq!(ask(), both("resolver"));
 
-            let mut theirs = table(53, 53);
-            theirs.name = "theirs";
-            theirs.chains[0].hook = Some(Hook::Nat(Point::Output, -100));
-            let mut batch = Batch::new(Family::Ip, "theirs");
-            batch.replace(&theirs);
-            batch.commit(&socket).unwrap();
+            // rules of the container's own: they lead questions elsewhere, and let pass what conntrack knows
+            let theirs = "table ip theirs {
+                chain nat { type nat hook output priority -100
+                    udp dport 53 redirect to :9
+                    tcp dport 53 redirect to :9
+                }
+                chain output { type filter hook output priority 0; policy drop
+                    ct state new ip daddr 127.0.0.11 accept
+                    ct state established accept
+                }
+                chain input { type filter hook input priority 0; policy drop
+                    ct state new ip daddr 127.0.0.11 accept
+                    ct state established accept
+                }
+            }";
+            nft(theirs);
             assert_eq!(ask(), both("resolver"));
+        });
+    }
+
+    #[test]
+    fn a_lead_by_nat_that_an_earlier_version_left_works_on_and_gives_way() {
+        in_a_namespace_of_its_own(|| {
+            loopback_up();
+            let (udp, tcp) = serve("resolver", "127.0.0.11:0");
+            nft(&format!(
+                "table ip {TABLE} {{
+                    chain output {{ type nat hook output priority -150
+                        ip daddr 127.0.0.11 udp dport 53 dnat to :{udp}
+                        ip daddr 127.0.0.11 tcp dport 53 dnat to :{tcp}
+                    }}
+                }}"
+            ));
+            assert_eq!(ask(), both("resolver"));
+            redirect_resolver(&open().unwrap(), udp, tcp).unwrap();
+            assert_eq!(ask(), both("resolver"));
+            let left = nft("list ruleset");
+            assert!(!left.contains("nat"), "left: {left}");
         });
     }
 

@@ -45,8 +45,11 @@ pub(crate) enum Term {
     TranslateBy(Kind, &'static [Field], &'static str),
     /// The same, but the map says an address only: the port is kept.
     TranslateAddressBy(Kind, &'static [Field], &'static str),
-    /// The destination's port becomes this one; IPv4 only.
-    TranslatePort(u16),
+    /// The source is a port of this protocol.
+    FromPort(Protocol, u16),
+    /// The destination's port, or the source's, becomes this one in the packet of this protocol; no connection is known
+    /// of. UDP and TCP only.
+    WritePort(Protocol, Field, u16),
 }
 
 /// The protocols that carry a family's errors and questions.
@@ -69,6 +72,7 @@ pub(crate) enum Field {
     Destination4,
     Destination6,
     Protocol,
+    SourcePort,
     DestinationPort,
 }
 
@@ -80,7 +84,7 @@ impl Field {
             Self::Source4 | Self::Destination4 => Kind::Ipv4,
             Self::Source6 | Self::Destination6 => Kind::Ipv6,
             Self::Protocol => Kind::Protocol,
-            Self::DestinationPort => Kind::Port,
+            Self::SourcePort | Self::DestinationPort => Kind::Port,
         }
     }
 }
@@ -110,7 +114,12 @@ impl fmt::Display for Term {
             Self::TranslateBy(kind, fields, map) | Self::TranslateAddressBy(kind, fields, map) => {
                 write!(f, "dnat {} to {} map @{map}", family(*kind), joined(fields))
             }
-            Self::TranslatePort(port) => write!(f, "dnat to :{port}"),
+            Self::FromPort(protocol, port) => write!(f, "{protocol} sport {port}"),
+            Self::WritePort(protocol, field, port) => {
+                // of the transport header, whose name is the protocol's here
+                let field = field.to_string().replace("th", protocol.as_str());
+                write!(f, "{field} set {port}")
+            }
         }
     }
 }
@@ -126,6 +135,7 @@ impl fmt::Display for Field {
             Self::Destination4 => "ip daddr",
             Self::Destination6 => "ip6 daddr",
             Self::Protocol => "meta l4proto",
+            Self::SourcePort => "th sport",
             Self::DestinationPort => "th dport",
         })
     }
