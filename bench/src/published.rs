@@ -36,7 +36,9 @@ pub(crate) fn policy(ports: &[Port]) -> Result<FirewallPolicy> {
         )
     };
     Ok(FirewallPolicy {
-        networks: [NetworkPolicy::of_bridge(BRIDGE.parse()?)].into(),
+        networks: [NetworkPolicy::of_bridge(BRIDGE.parse()?)]
+            .into_iter()
+            .collect(),
         published: ports.iter().map(publish).collect(),
         ..FirewallPolicy::default()
     })

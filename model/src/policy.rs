@@ -1,23 +1,27 @@
 //! What the host allows, translates and drops, as one value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{Cidr, IfName, PortRange, Protocol};
 
 /// The whole firewall of one daemon: equal policies mean equal rules.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+///
+/// A copy costs nothing, and shares with its original all that does not change: how two of them differ is found in
+/// O(differences · log n).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct FirewallPolicy {
     /// One entry a network.
-    pub networks: BTreeSet<NetworkPolicy>,
+    pub networks: OrdSet<NetworkPolicy>,
     /// Published ports: where packets to sockets of the host go.
-    pub published: BTreeMap<HostPorts, Publication>,
+    pub published: OrdMap<HostPorts, Publication>,
     /// Ports of containers that may be reached at the containers' own addresses: by everyone where the network is
     /// [`Inbound::Opened`] in their family, and by [`NetworkPolicy::trusted`] interfaces.
-    pub opened: BTreeSet<OpenPorts>,
+    pub opened: OrdSet<OpenPorts>,
 }
 
 /// What is allowed and translated for the network behind one bridge.

@@ -3,6 +3,7 @@
 //! It changes only by [`Change`]s, the same that the store commits: memory and store cannot drift apart.
 
 mod addresses;
+mod policy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -10,8 +11,8 @@ use std::sync::LazyLock;
 use rnet_drivers::driver;
 use rnet_ipam::Space;
 use rnet_model::{
-    Cidr, ContainerId, Endpoint, EndpointId, Network, NetworkId, NetworkPolicy, Phase, Sandbox,
-    SandboxId,
+    Cidr, ContainerId, Endpoint, EndpointId, FirewallPolicy, Network, NetworkId, NetworkPolicy,
+    Phase, Sandbox, SandboxId,
 };
 
 pub use addresses::{Addresses, LeaseMark};
@@ -59,6 +60,8 @@ pub struct State {
     occupied: BTreeMap<NetworkId, Occupied>,
     /// What the packet filter does for networks: follows `networks`.
     policies: BTreeMap<NetworkId, NetworkPolicy>,
+    /// What the packet filter does in all: follows `policies`, `sandboxes` and `endpoints`.
+    policy: FirewallPolicy,
     /// The subnets of all networks: follows `networks`.
     subnets: Space,
     /// The addresses of each network: follows `endpoints` and `containers`, but for the marks.
@@ -78,6 +81,13 @@ struct Occupied {
 impl State {
     /// Takes one step.
     pub fn apply(&mut self, change: Change) {
+        let affected = self.shares_affected_by(&change);
+        self.take(change);
+        self.settle(affected);
+    }
+
+    /// All of a step but for what follows from several records: [`State::policy`].
+    fn take(&mut self, change: Change) {
         match change {
             Change::PutNetwork(network) => self.put_network(network),
             Change::DropNetwork(id) => self.drop_network(id),
@@ -167,6 +177,11 @@ impl State {
         &self.policies
     }
 
+    /// What the packet filter allows, translates and drops; a copy of it costs nothing.
+    pub const fn policy(&self) -> &FirewallPolicy {
+        &self.policy
+    }
+
     /// The subnets of all networks.
     pub fn subnets(&self) -> &Space {
         &self.subnets
@@ -211,18 +226,25 @@ impl State {
         self.subnets.extend(held_subnets(&network));
         // options were checked when the network was created: one that has no policy now has no driver any more
         let policy = driver(&network.driver).and_then(|it| it.firewall(&network).ok().flatten());
-        match policy {
-            Some(policy) => self.policies.insert(network.id, policy),
-            None => self.policies.remove(&network.id),
-        };
+        self.drop_policy(network.id);
+        if let Some(policy) = policy {
+            self.policy.networks.insert(policy.clone());
+            self.policies.insert(network.id, policy);
+        }
         self.networks.insert(network.id, network);
     }
 
     fn drop_network(&mut self, id: NetworkId) {
         self.free_subnets(id);
-        self.policies.remove(&id);
+        self.drop_policy(id);
         self.networks.remove(&id);
         self.addresses.remove(&id);
+    }
+
+    fn drop_policy(&mut self, id: NetworkId) {
+        if let Some(policy) = self.policies.remove(&id) {
+            self.policy.networks.remove(&policy);
+        }
     }
 
     fn free_subnets(&mut self, id: NetworkId) {

@@ -37,6 +37,7 @@ pub(crate) struct Floor {
 
 struct Made {
     pin: PathBuf,
+    ports: u16,
     _resolver: ResolverSockets,
 }
 
@@ -60,8 +61,8 @@ impl Floor {
         })
     }
 
-    /// Makes an endpoint without a port; what is needed of it again is what comes back.
-    fn make(&self, number: u16) -> Result<Made> {
+    /// Makes an endpoint whose ports are yet to be published; what is needed of it again is what comes back.
+    fn make(&self, number: u16, ports: u16) -> Result<Made> {
         let sandbox = sandbox(number);
         let pin = rnet_kernel::pin_path(self.run_dir.path(), sandbox);
         let (home, bridge) = (open_socket()?, self.bridge);
@@ -69,23 +70,28 @@ impl Floor {
         let resolver = self.netlink.resolver_sockets(sandbox)?;
         Ok(Made {
             pin,
+            ports,
             _resolver: resolver,
         })
     }
 
-    /// Publishes this many ports of one endpoint, no longer those it had.
-    fn publish(&self, number: u16, ports: u16) -> Result<()> {
+    /// Changes which ports of the host are published, by this many of one endpoint.
+    fn publish(
+        &self,
+        number: u16,
+        ports: u16,
+        change: fn(&mut FirewallPolicy, HostPorts, Publication),
+    ) -> Result<()> {
         let target = Publication::to((address(number), 80).into());
         let first = host_port(number);
         let mut policy = lock(&self.published);
-        policy.published.retain(|_, it| *it != target);
         for port in first..first + ports {
             let ports = HostPorts {
                 protocol: Protocol::Tcp,
                 address: IpAddr::from(Ipv4Addr::UNSPECIFIED),
                 ports: PortRange::one(port),
             };
-            policy.published.insert(ports, target.clone());
+            change(&mut policy, ports, target.clone());
         }
         Ok(self.firewall.apply(&policy)?)
     }
@@ -98,8 +104,10 @@ impl Contestant for Floor {
 
     fn attach(&self, number: u16, ports: u16) -> Result<()> {
         self.world.enter()?;
-        let made = self.make(number)?;
-        self.publish(number, ports)?;
+        let made = self.make(number, ports)?;
+        self.publish(number, ports, |policy, at, to| {
+            policy.published.insert(at, to);
+        })?;
         lock(&self.made).insert(number, made);
         Ok(())
     }
@@ -109,7 +117,9 @@ impl Contestant for Floor {
         let made = lock(&self.made)
             .remove(&number)
             .context("it was not attached")?;
-        self.publish(number, 0)?;
+        self.publish(number, made.ports, |policy, at, _| {
+            policy.published.remove(&at);
+        })?;
         let link = LinkUnspec::new_with_index(if_nametoindex(link(number).as_str())?).build();
         let delete = (
             RouteNetlinkMessage::DelLink(link),

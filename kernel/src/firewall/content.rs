@@ -20,9 +20,20 @@ use crate::nft::{Element, Value};
 /// An element, and the name of the set or map it is in.
 pub(super) type Member = (&'static str, Element);
 
-/// The elements of networks.
-pub(super) fn networks(networks: &[&NetworkPolicy]) -> BTreeSet<Member> {
-    networks.iter().copied().flat_map(network).collect()
+/// The elements of a network.
+pub(super) fn network(network: &NetworkPolicy) -> Vec<Member> {
+    let mut members = Vec::new();
+    for bridge in bridges(network) {
+        members.push((BRIDGES, keyed(link(bridge))));
+        members.extend((!network.icc).then(|| (ISOLATED, keyed(link(bridge)))));
+        members.extend(network.internal.then(|| (INTERNAL, keyed(link(bridge)))));
+        let pair = |from: &IfName| keyed(link(from).name(bridge));
+        members.extend(bridges(network).map(|from| (WITHIN, pair(from))));
+        members.extend(network.trusted.iter().map(|from| (TRUSTED, pair(from))));
+        members.extend(family(bridge, true, network.ipv4));
+        members.extend(family(bridge, false, network.ipv6));
+    }
+    members
 }
 
 /// The elements of published ports: one interval if they keep their numbers, else one each.
@@ -88,21 +99,6 @@ fn for_clients(v4: bool, sockets: Sockets, from: &BTreeSet<Cidr>) -> Vec<Member>
     };
     let allowed = sockets.with_clients(from).map(|client| (clients, client));
     allowed.chain([(restricted, sockets.element())]).collect()
-}
-
-fn network(network: &NetworkPolicy) -> Vec<Member> {
-    let mut members = Vec::new();
-    for bridge in bridges(network) {
-        members.push((BRIDGES, keyed(link(bridge))));
-        members.extend((!network.icc).then(|| (ISOLATED, keyed(link(bridge)))));
-        members.extend(network.internal.then(|| (INTERNAL, keyed(link(bridge)))));
-        let pair = |from: &IfName| keyed(link(from).name(bridge));
-        members.extend(bridges(network).map(|from| (WITHIN, pair(from))));
-        members.extend(network.trusted.iter().map(|from| (TRUSTED, pair(from))));
-        members.extend(family(bridge, true, network.ipv4));
-        members.extend(family(bridge, false, network.ipv6));
-    }
-    members
 }
 
 fn bridges(network: &NetworkPolicy) -> impl Iterator<Item = &IfName> {

@@ -63,17 +63,12 @@ impl Nftables {
         batch.commit(&self.socket)
     }
 
-    /// Sends what changed, and remembers it.
-    fn update(&self, applied: &mut FirewallPolicy, change: Change) -> Result<(), KernelError> {
-        if change.is_empty() {
-            return Ok(());
-        }
+    /// Sends what changed.
+    fn update(&self, change: &Change) -> Result<(), KernelError> {
         let mut batch = Batch::new(ruleset::FAMILY, ruleset::NAME);
         batch.delete(&change.deleted);
         batch.add(&change.added);
-        batch.commit(&self.socket)?;
-        change.remember(applied);
-        Ok(())
+        batch.commit(&self.socket)
     }
 }
 
@@ -81,14 +76,20 @@ impl Firewall for Nftables {
     fn apply(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
         // what is remembered changes in one step after the kernel did, so a panic cannot leave it wrong
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(applied) = applied.as_mut() {
-            let change = Change::between(applied, policy)?;
-            let stands =
-                !change.is_empty() || nft::stands(&self.socket, ruleset::FAMILY, ruleset::NAME)?;
-            if stands {
-                match self.update(applied, change) {
+        if let Some(before) = applied.as_mut() {
+            let change = Change::between(before, policy)?;
+            if change.is_empty() {
+                if nft::stands(&self.socket, ruleset::FAMILY, ruleset::NAME)? {
+                    return Ok(());
+                }
+            } else {
+                match self.update(&change) {
                     Err(error) if someone_else_wrote(&error) => {}
-                    outcome => return outcome,
+                    outcome => {
+                        outcome?;
+                        *before = policy.clone();
+                        return Ok(());
+                    }
                 }
             }
         }

@@ -15,7 +15,7 @@ crate::with_each_backend! {
 
 fn published<const N: usize>(ports: [(HostPorts, Publication); N]) -> FirewallPolicy {
     FirewallPolicy {
-        published: ports.into(),
+        published: ports.into_iter().collect(),
         ..policy(&[])
     }
 }

@@ -22,7 +22,7 @@ fn front(change: impl Fn(&mut NetworkPolicy)) -> FirewallPolicy {
     let mut front = network("br-front");
     change(&mut front);
     FirewallPolicy {
-        networks: [front, network("br-back")].into(),
+        networks: [front, network("br-back")].into_iter().collect(),
         ..FirewallPolicy::default()
     }
 }

@@ -237,7 +237,7 @@ pub(crate) fn policy(ports: &[(&str, &str, &str)]) -> FirewallPolicy {
         (ports, Publication::to(target.parse().unwrap()))
     };
     FirewallPolicy {
-        networks: [network("br-front"), network("br-back")].into(),
+        networks: ["br-front", "br-back"].map(network).into_iter().collect(),
         published: ports.iter().map(publish).collect(),
         ..FirewallPolicy::default()
     }

@@ -141,7 +141,7 @@ fn by_the_host_within_one_network(lab: &Lab) {
     for icc in [true, false] {
         let mut front = network("br-front");
         front.icc = icc;
-        policy.networks = [front].into();
+        policy.networks = [front].into_iter().collect();
         lab.apply(&policy);
         for (who, client) in [("itself", &lab.c1), ("a sibling", &lab.c2)] {
             let seen = client.tcp("192.0.2.1:8080");

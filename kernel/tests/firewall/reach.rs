@@ -25,7 +25,7 @@ fn front(
         .iter()
         .map(|(address, first, last, from)| open(address, *first, *last, from));
     FirewallPolicy {
-        networks: [front, network("br-back")].into(),
+        networks: [front, network("br-back")].into_iter().collect(),
         opened: opened.collect(),
         ..FirewallPolicy::default()
     }
@@ -147,7 +147,7 @@ fn bridges_of_one_network_are_one_network(backend: Backend) {
     let mut both = network("br-front");
     both.shards.insert("br-back".parse().unwrap());
     let mut policy = FirewallPolicy {
-        networks: [both.clone()].into(),
+        networks: [both.clone()].into_iter().collect(),
         ..FirewallPolicy::default()
     };
     lab.apply(&policy);
@@ -155,7 +155,7 @@ fn bridges_of_one_network_are_one_network(backend: Backend) {
     assert_eq!(lab.outside.tcp("172.25.0.2:80"), None);
 
     both.icc = false;
-    policy.networks = [both].into();
+    policy.networks = [both].into_iter().collect();
     lab.apply(&policy);
     assert_eq!(lab.c3.tcp("172.25.0.2:80"), None);
 }

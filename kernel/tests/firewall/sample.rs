@@ -15,7 +15,7 @@ pub(crate) fn sample() -> FirewallPolicy {
         ("[::]:8080", "tcp", "[fd25::2]:80"),
         ("127.0.0.1:5353", "udp", "172.25.0.3:53"),
     ]);
-    sample.networks = networks().into();
+    sample.networks = networks().into_iter().collect();
     sample.published.extend([
         publish("0.0.0.0", 9000, 9100, "172.25.0.2", 9000, &[]),
         publish("2001:db8::1", 7000, 7001, "fd25::2", 80, &[]),
@@ -34,7 +34,8 @@ pub(crate) fn sample() -> FirewallPolicy {
         open("172.27.0.2", 6000, 6999, &[]),
         open("fd27::2", 443, 443, &["2001:db8:1::/48"]),
     ]
-    .into();
+    .into_iter()
+    .collect();
     sample
 }
 

@@ -10,7 +10,7 @@ const MANY: u16 = 10_000;
 
 fn publish(policy: &mut FirewallPolicy, first: u16, count: u16) {
     let template = crate::lab::policy(&[("0.0.0.0:1", "tcp", "172.25.0.2:80")]);
-    let (ports, target) = template.published.first_key_value().unwrap();
+    let (ports, target) = template.published.get_min().unwrap();
     for port in first..first + count {
         let mut ports = *ports;
         ports.ports = PortRange::one(port);

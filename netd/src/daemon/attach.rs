@@ -175,7 +175,7 @@ impl Daemon {
             .protecting
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let policy = self.read(project::policy);
+        let policy = self.read(|state| state.policy().clone());
         Ok(self.hands.firewall.apply(&policy)?)
     }
 

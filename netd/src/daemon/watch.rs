@@ -10,7 +10,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::Daemon;
 use crate::error::{Result, chain};
-use crate::{fd, project};
+use crate::fd;
 
 impl Daemon {
     /// Restores the firewall whenever others change it, as long as the daemon's tasks run.
@@ -57,7 +57,7 @@ impl Daemon {
             .protecting
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let policy = self.read(project::policy);
+        let policy = self.read(|state| state.policy().clone());
         Ok(self.hands.firewall.restore(&policy)?)
     }
 }

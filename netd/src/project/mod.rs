@@ -5,5 +5,5 @@ mod policy;
 mod target;
 
 pub use gateway::{Gateways, default_routes, gateways, in_order};
-pub use policy::policy;
+pub use policy::Share;
 pub use target::{Targets, targets};

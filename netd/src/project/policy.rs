@@ -1,11 +1,11 @@
 //! The firewall policy the state means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use rnet_model::{
-    Endpoint, FamilyPolicy, FirewallPolicy, HostPorts, Inbound, NetworkId, NetworkPolicy,
-    OpenPorts, Publication, Sandbox,
+    Endpoint, FamilyPolicy, HostPorts, Inbound, NetworkId, NetworkPolicy, OpenPorts, Publication,
+    Sandbox, SandboxId,
 };
 
 use super::gateways;
@@ -13,20 +13,30 @@ use crate::state::{State, is_live};
 
 type Networks = BTreeMap<NetworkId, NetworkPolicy>;
 
-/// What the host allows, translates and drops in this state.
+/// What the host allows, translates and drops for the ports of one sandbox.
 ///
 /// A published port leads to the address of the sandbox's gateway endpoint of that family, and nowhere while there
 /// is none. Where containers are reached at their own addresses, the sandbox's ports are opened instead: on each of its
 /// endpoints whose network is routed or has trusted interfaces (libnetwork does the same for gateway mode `routed`).
-pub fn policy(state: &State) -> FirewallPolicy {
-    let networks = state.network_policies();
-    let mut policy = FirewallPolicy::default();
-    for sandbox in state.sandboxes().filter(|it| !it.ports.is_empty()) {
-        policy.published.extend(published(state, networks, sandbox));
-        policy.opened.extend(opened(state, networks, sandbox));
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Share {
+    /// As in [`FirewallPolicy::published`](rnet_model::FirewallPolicy::published).
+    pub published: BTreeMap<HostPorts, Publication>,
+    /// As in [`FirewallPolicy::opened`](rnet_model::FirewallPolicy::opened).
+    pub opened: BTreeSet<OpenPorts>,
+}
+
+impl Share {
+    /// That of a sandbox in this state; nothing if there is none.
+    pub fn of(state: &State, sandbox: SandboxId) -> Self {
+        match state.sandbox(sandbox).filter(|it| !it.ports.is_empty()) {
+            None => Self::default(),
+            Some(sandbox) => Self {
+                published: published(state, state.network_policies(), sandbox).collect(),
+                opened: opened(state, state.network_policies(), sandbox),
+            },
+        }
     }
-    policy.networks = networks.values().cloned().collect();
-    policy
 }
 
 fn published<'a>(
@@ -54,8 +64,8 @@ fn published<'a>(
     })
 }
 
-fn opened(state: &State, networks: &Networks, sandbox: &Sandbox) -> Vec<OpenPorts> {
-    let mut opened = Vec::new();
+fn opened(state: &State, networks: &Networks, sandbox: &Sandbox) -> BTreeSet<OpenPorts> {
+    let mut opened = BTreeSet::new();
     for endpoint in state.endpoints_of(sandbox.id).filter(|it| is_live(it)) {
         let trusts = networks
             .get(&endpoint.network)
