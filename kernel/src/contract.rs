@@ -189,7 +189,9 @@ impl Owned {
     pub fn of(resource: &Resource) -> impl Iterator<Item = Self> + use<> {
         let link = |name: &IfName| Some(Self::Link(name.clone()));
         let marked = match (&resource.place, &resource.object) {
-            (_, Object::Namespace(sandbox)) => [Some(Self::Namespace(*sandbox)), None],
+            (_, Object::Namespace(sandbox) | Object::GuestNamespace { sandbox, .. }) => {
+                [Some(Self::Namespace(*sandbox)), None]
+            }
             (Place::Host, Object::Bridge(bridge)) => [link(&bridge.name), None],
             (Place::Host, Object::Veth(veth)) => [link(&veth.name), None],
             (Place::Host, Object::Patch(patch)) => [link(&patch.near.name), link(&patch.far.name)],

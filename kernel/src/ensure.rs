@@ -42,6 +42,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             let resource = &group[0];
             match &resource.object {
                 Object::Namespace(sandbox) => self.traveller.found(*sandbox)?,
+                Object::GuestNamespace { sandbox, path } => self.traveller.visit(*sandbox, path)?,
                 Object::Bridge(bridge) => self.ensure_bridge(resource, bridge)?,
                 Object::Adopted(bridge) => join::adopt(&mut self.kernel.host(), resource, bridge)?,
                 Object::Patch(patch) => self.ensure_patch(resource, patch)?,

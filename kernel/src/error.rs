@@ -265,6 +265,15 @@ pub enum KernelError {
         source: io::Error,
     },
 
+    /// A namespace that is to be a sandbox is the host's.
+    #[error(
+        "{} is the host's own network namespace: give that of a container or process that has one of its own", .path.display()
+    )]
+    HostNamespace {
+        /// Where it was found.
+        path: PathBuf,
+    },
+
     /// The pins could not be listed.
     #[error("cannot list the pinned network namespaces in {}", .path.display())]
     ListPins {

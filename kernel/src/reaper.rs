@@ -1,4 +1,4 @@
-//! The reaper: one thread that deletes doomed links, many at a time.
+//! The reaper: one thread that deletes doomed links, many at a time, and closes what takes long to close.
 //!
 //! Deleting a link waits for RCU grace periods, 10 to 20 ms whether it is one link or five hundred. So a link that is
 //! removed is only set down and put into the doomed group; whatever has gathered there while the reaper was busy goes
@@ -8,17 +8,25 @@ use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use netlink_sys::Socket;
+
 use crate::KernelError;
 use crate::rtnl::{Rtnetlink, request};
 
-/// A sender that is dropped when the round is over.
-type Bell = Sender<Infallible>;
+/// What a round is for.
+#[derive(Debug)]
+struct Call {
+    /// Dropped when the round is over.
+    _bell: Sender<Infallible>,
+    /// Closed at its end, for which the kernel may wait for a grace period.
+    _closing: Option<Socket>,
+}
 
 /// The thread, and the way to call it; it ends with this value, after the rounds it was called for.
 #[derive(Debug)]
 pub(crate) struct Reaper {
     /// None only while this is dropped.
-    calls: Option<Sender<Bell>>,
+    calls: Option<Sender<Call>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -32,26 +40,34 @@ impl Reaper {
             calls: Some(calls),
             thread: Some(thread.map_err(|source| KernelError::StartThread { source })?),
         };
-        drop(reaper.call());
+        reaper.wake();
         Ok(reaper)
     }
 
     /// Lets the doomed links be deleted soon.
     pub(crate) fn wake(&self) {
-        drop(self.call());
+        drop(self.call(None));
     }
 
     /// Returns when every link that is doomed by now is deleted.
     pub(crate) fn wait(&self) {
         // nothing is ever sent: the end of the channel is the end of the round
-        let _ = self.call().recv();
+        let _ = self.call(None).recv();
     }
 
-    fn call(&self) -> Receiver<Infallible> {
+    /// Closes a socket to netfilter soon.
+    pub(crate) fn close(&self, socket: Socket) {
+        drop(self.call(Some(socket)));
+    }
+
+    fn call(&self, closing: Option<Socket>) -> Receiver<Infallible> {
         let (bell, rung) = channel();
         if let Some(calls) = &self.calls {
             // a reaper that is gone drops the bell at once
-            let _ = calls.send(bell);
+            let _ = calls.send(Call {
+                _bell: bell,
+                _closing: closing,
+            });
         }
         rung
     }
@@ -68,9 +84,9 @@ impl Drop for Reaper {
 }
 
 /// A round per call; calls that came in during a round share the next one.
-fn reap(mut rtnetlink: Rtnetlink, called: &Receiver<Bell>) {
-    while let Ok(bell) = called.recv() {
-        let _bells: Vec<Bell> = std::iter::once(bell).chain(called.try_iter()).collect();
+fn reap(mut rtnetlink: Rtnetlink, called: &Receiver<Call>) {
+    while let Ok(call) = called.recv() {
+        let _calls: Vec<Call> = std::iter::once(call).chain(called.try_iter()).collect();
         match rtnetlink.request(request::delete_doomed()) {
             Err(refusal) if refusal.errno() != libc::ENODEV => {
                 tracing::warn!("links that were removed are not deleted yet: {refusal}");

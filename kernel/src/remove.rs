@@ -9,7 +9,7 @@ use crate::mark::Mark;
 use crate::netlink::Netlink;
 use crate::rtnl::{Refusal, request};
 use crate::traveller::Traveller;
-use crate::{batch, join};
+use crate::{batch, join, nft};
 
 /// The resources that take an effort to remove, in reverse: what is in a sandbox or on a link that is removed with
 /// it goes by itself.
@@ -21,8 +21,14 @@ pub(crate) fn worth_removing(resources: &[Resource]) -> Vec<&Resource> {
         !goes && !links.contains(&(place, link))
     };
     let worth = |resource: &&Resource| match &resource.object {
-        Object::Namespace(_) | Object::Bridge(_) | Object::Veth(_) | Object::Patch(_) => true,
+        Object::Namespace(_)
+        | Object::GuestNamespace { .. }
+        | Object::Bridge(_)
+        | Object::Veth(_)
+        | Object::Patch(_) => true,
         Object::Adopted(bridge) => !bridge.addresses.is_empty(),
+        // a guest goes on with its own
+        Object::Up(link) if link.as_str() == "lo" => false,
         Object::Up(link) | Object::Address { link, .. } | Object::Route { link, .. } => {
             stays(resource.place, link)
         }
@@ -39,6 +45,7 @@ pub(crate) fn remove(
 ) -> Result<(), KernelError> {
     let removed = match (&resource.object, resource.place) {
         (Object::Namespace(sandbox), _) => return kernel.pins.remove(*sandbox),
+        (Object::GuestNamespace { sandbox, .. }, _) => return unguest(kernel, traveller, *sandbox),
         (Object::Bridge(bridge), _) => doom(kernel, &bridge.name),
         (Object::Veth(veth), _) => doom(kernel, &veth.name),
         (Object::Patch(patch), _) => doom(kernel, &patch.near.name),
@@ -67,6 +74,20 @@ pub(crate) fn doom(kernel: &Netlink, name: &IfName) -> Result<(), Refusal> {
         Some(outcome) => outcome,
         None => Ok(()),
     }
+}
+
+/// Leaves a namespace that goes on without rnet.
+fn unguest(
+    kernel: &Netlink,
+    traveller: &mut Traveller<'_>,
+    sandbox: SandboxId,
+) -> Result<(), KernelError> {
+    let led = match traveller.enter(sandbox) {
+        Ok(_) => nft::unlead_resolver().map(|socket| kernel.reaper.close(socket)),
+        Err(KernelError::NoSandbox { .. }) => Ok(()),
+        Err(error) => Err(error),
+    };
+    kernel.pins.remove(sandbox).and(led)
 }
 
 fn sandbox(resource: &Resource) -> Option<SandboxId> {

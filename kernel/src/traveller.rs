@@ -6,7 +6,10 @@
 //! No other thread ever leaves the host's namespace, so none can be lost in a wrong one.
 
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -94,6 +97,29 @@ impl Traveller<'_> {
         Ok(())
     }
 
+    /// Sees to it that a sandbox's namespace is the one found at `path`.
+    pub(crate) fn visit(&mut self, id: SandboxId, path: &Path) -> Result<(), KernelError> {
+        if self.pins.find(id)?.is_some() {
+            return Ok(());
+        }
+        let unusable = |source| KernelError::OpenNamespace {
+            path: path.to_owned(),
+            source,
+        };
+        let namespace = File::open(path).map_err(unusable)?;
+        if is_same(&namespace, self.home).map_err(unusable)? {
+            return Err(KernelError::HostNamespace {
+                path: path.to_owned(),
+            });
+        }
+        self.leave();
+        // refuses what is no network namespace
+        setns(&namespace, CloneFlags::CLONE_NEWNET).map_err(|error| unusable(error.into()))?;
+        let namespace = self.pins.pin_own(id)?;
+        self.sandbox = Some(self.arrive(id, namespace)?);
+        Ok(())
+    }
+
     fn go_home(&mut self) -> Result<(), KernelError> {
         if self.left_home {
             self.leave();
@@ -126,4 +152,9 @@ impl Traveller<'_> {
         self.left_home = true;
         self.sandbox = None;
     }
+}
+
+fn is_same(one: &File, other: &File) -> io::Result<bool> {
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }

@@ -31,7 +31,7 @@ pub use policy::{
 };
 pub use port::{InvalidPortRange, InvalidProtocol, PortRange, Protocol, PublishedPorts};
 pub use resource::{Object, Place, Resource};
-pub use sandbox::Sandbox;
+pub use sandbox::{Guest, Sandbox};
 
 /// An address with its prefix length, host bits kept (`172.25.0.1/16`), or a subnet (`172.25.0.0/16`).
 pub use ipnetwork::IpNetwork as Cidr;

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,14 @@ pub struct Resource {
 pub enum Object {
     /// A network namespace, pinned by a bind mount in the daemon's run directory; always in [`Place::Host`].
     Namespace(SandboxId),
+    /// A network namespace that somebody else made, pinned in the same way; always in [`Place::Host`]. Removing it
+    /// removes the pin, and the lead to rnet's resolver in it.
+    GuestNamespace {
+        /// The sandbox it is of.
+        sandbox: SandboxId,
+        /// Where it is found: a mount such as /run/netns/NAME, or /proc/PID/ns/net.
+        path: PathBuf,
+    },
     /// A bridge, up.
     Bridge(Bridge),
     /// A bridge that somebody else made, used as it is; removing it removes rnet's addresses from it, and nothing else.
@@ -108,6 +117,9 @@ impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Namespace(sandbox) => write!(f, "netns add {}", sandbox.short()),
+            Self::GuestNamespace { sandbox, path } => {
+                write!(f, "netns attach {} {}", sandbox.short(), path.display())
+            }
             Self::Bridge(bridge) => bridge.fmt(f),
             Self::Adopted(bridge) => bridge.fmt(f),
             Self::Patch(patch) => patch.fmt(f),

@@ -1,5 +1,9 @@
 //! A sandbox: a network namespace, pinned by a bind mount, with what is attached to it.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{ContainerId, DnsConfig, Object, PublishedPorts, Resource, SandboxId};
@@ -13,12 +17,34 @@ pub struct Sandbox {
     pub id: SandboxId,
     /// The container that lives in it.
     pub container: ContainerId,
+    /// What is known of that container where it is not one of rnet's own.
+    #[serde(default)]
+    pub guest: Option<Guest>,
     /// How names are resolved in it.
     pub dns: DnsConfig,
     /// The ports of it that the host publishes.
     pub ports: Vec<PublishedPorts>,
     /// The kernel resources it stands on, in the order they are made: the namespace, its loopback, its default routes.
     pub resources: Vec<Resource>,
+}
+
+/// A container, a pod or a process that somebody else runs, in a network namespace that they made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Guest {
+    /// Its name; others may have the same.
+    pub name: String,
+    /// Who runs it, in a word: `cni`, `podman`, …
+    pub runtime: String,
+    /// What its own runtime calls it.
+    pub reference: String,
+    /// Where its network namespace is found.
+    pub namespace: PathBuf,
+    /// The number of that namespace: another one at the same place is another's.
+    pub inode: u64,
+    /// When it came.
+    pub created: Timestamp,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Sandbox {

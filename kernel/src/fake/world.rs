@@ -28,7 +28,7 @@ impl World {
             self.need_namespace(sandbox)?;
         }
         match object {
-            Object::Namespace(_) => {}
+            Object::Namespace(_) | Object::GuestNamespace { .. } => {}
             Object::Bridge(bridge) => self.need_name(&bridge.name)?,
             Object::Adopted(bridge) => self.need_link(*place, &bridge.name)?,
             Object::Patch(patch) => {
@@ -59,7 +59,9 @@ impl World {
 
     pub(super) fn remove(&mut self, resource: &Resource) {
         match &resource.object {
-            Object::Namespace(sandbox) => self.remove_namespace(*sandbox),
+            Object::Namespace(sandbox) | Object::GuestNamespace { sandbox, .. } => {
+                self.remove_namespace(*sandbox);
+            }
             Object::Bridge(bridge) => self.remove_link(&bridge.name),
             Object::Veth(veth) => self.remove_link(&veth.name),
             Object::Patch(patch) => self.remove_link(&patch.near.name),
@@ -69,7 +71,7 @@ impl World {
 
     /// Whether a sandbox has a namespace.
     pub(super) fn need_namespace(&self, sandbox: SandboxId) -> Result<(), KernelError> {
-        let is_it = |it: &Resource| matches!(it.object, Object::Namespace(id) if id == sandbox);
+        let is_it = |it: &Resource| namespace(it) == Some(sandbox);
         match self.resources.iter().any(is_it) {
             true => Ok(()),
             false => Err(KernelError::NoSandbox { sandbox }),
@@ -79,9 +81,8 @@ impl World {
     /// A namespace goes with all that is in it, and both ends of its pairs.
     pub(super) fn remove_namespace(&mut self, sandbox: SandboxId) {
         let inside = |it: &Resource| match &it.object {
-            Object::Namespace(id) => *id == sandbox,
             Object::Veth(veth) => veth.peer.sandbox == sandbox,
-            _ => it.place == Place::Sandbox(sandbox),
+            _ => namespace(it) == Some(sandbox) || it.place == Place::Sandbox(sandbox),
         };
         self.resources.retain(|it| !inside(it));
     }
@@ -104,6 +105,7 @@ impl World {
                 .iter()
                 .any(|(place, name)| *place == it.place && name == link),
             Object::Namespace(_)
+            | Object::GuestNamespace { .. }
             | Object::Adopted(_)
             | Object::Sysctl { .. }
             | Object::LeastSysctl { .. } => false,
@@ -232,4 +234,12 @@ fn is_same(one: &Resource, other: &Resource) -> bool {
         (one, other) => one == other,
     };
     same && one.place == other.place
+}
+
+/// The sandbox whose namespace it is.
+fn namespace(resource: &Resource) -> Option<SandboxId> {
+    match resource.object {
+        Object::Namespace(sandbox) | Object::GuestNamespace { sandbox, .. } => Some(sandbox),
+        _ => None,
+    }
 }

@@ -24,7 +24,7 @@ mod watch;
 pub(crate) use batch::Batch;
 pub(crate) use listing::Listing;
 pub(crate) use question::{chain_stands, generation};
-pub(crate) use resolver::redirect_resolver;
+pub(crate) use resolver::{redirect_resolver, unlead_resolver};
 pub(crate) use socket::{open, stands};
 pub(crate) use table::{Chain, Element, Elements, Family, Hook, Kind, Point, Rule, Set, Table};
 pub(crate) use term::{Field, Icmp, Term};

@@ -3,7 +3,7 @@
 use netlink_sys::Socket;
 use rnet_model::Protocol;
 
-use super::{Batch, Chain, Family, Field, Hook, Point, Rule, Table, Term, stands};
+use super::{Batch, Chain, Family, Field, Hook, Point, Rule, Table, Term, open, stands};
 use crate::KernelError;
 
 const TABLE: &str = "rnet_dns";
@@ -35,6 +35,19 @@ pub(crate) fn redirect_resolver(
         batch.create(&table(udp_port, tcp_port));
     }
     batch.commit(socket)
+}
+
+/// Leads 127.0.0.11:53 of the calling thread's namespace nowhere, whether it was led or not.
+///
+/// Gives the socket it was done on: closing it takes an RCU grace period.
+pub(crate) fn unlead_resolver() -> Result<Socket, KernelError> {
+    let socket = open()?;
+    if stands(&socket, Family::Ip, TABLE)? {
+        let mut batch = Batch::new(Family::Ip, TABLE);
+        batch.delete_table();
+        batch.commit(&socket)?;
+    }
+    Ok(socket)
 }
 
 fn table(udp_port: u16, tcp_port: u16) -> Table {
@@ -88,7 +101,7 @@ mod tests {
 
     use super::*;
     use crate::nft::lonely::in_a_namespace_of_its_own;
-    use crate::nft::{Elements, Listing, open};
+    use crate::nft::{Elements, Listing};
 
     /// Answers everything with its name, over UDP and TCP, on ports of this address; the ports.
     fn serve(name: &'static str, address: &str) -> (u16, u16) {

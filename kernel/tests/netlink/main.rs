@@ -6,6 +6,7 @@ mod attach;
 mod bridges;
 mod flows;
 mod foreign;
+mod guest;
 mod host;
 mod lab;
 mod leftovers;
