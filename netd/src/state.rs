@@ -125,7 +125,7 @@ impl State {
     }
 
     /// All sandboxes, by id.
-    pub fn sandboxes(&self) -> impl Iterator<Item = &Sandbox> {
+    pub fn sandboxes(&self) -> impl Iterator<Item = &Sandbox> + Clone {
         self.sandboxes.values()
     }
 

@@ -95,6 +95,7 @@ impl Contestant for Rnet {
         let sandbox = Sandbox {
             id,
             container: ContainerId::from_bytes(id.bytes()),
+            guest: None,
             dns: DnsConfig::default(),
             ports: (first..first + ports).map(published).collect(),
             resources: Vec::new(),

@@ -16,6 +16,7 @@ mod network;
 mod output;
 mod query;
 mod render;
+mod sandbox;
 mod serve;
 mod stream;
 mod system;
@@ -83,6 +84,7 @@ fn routes(api: Api) -> Router {
         .merge(container::routes())
         .merge(image::routes())
         .merge(volume::routes())
+        .merge(sandbox::routes())
         .fallback(page_not_found)
         .method_not_allowed_fallback(page_not_found)
         .with_state(api.clone());

@@ -19,6 +19,7 @@ use rnet_model::{
 };
 
 use super::network::{find_driver, grown, refused_by};
+use super::ports::{Families, PortRequest};
 use super::{Daemon, random_bytes};
 use crate::error::{Error, Result};
 use crate::project;
@@ -56,12 +57,35 @@ impl Daemon {
     /// Its resources are decided here; what it brings of its own comes before its endpoints. It is gone after the next
     /// start of the daemon unless a container that is on record as running calls it its own.
     pub fn create_sandbox(&self, mut sandbox: Sandbox, requests: &[EndpointRequest]) -> Result<()> {
+        let namespace = match &sandbox.guest {
+            None => Object::Namespace(sandbox.id),
+            Some(guest) => Object::GuestNamespace {
+                sandbox: sandbox.id,
+                path: guest.namespace.clone(),
+            },
+        };
         let made_first = [
-            Resource::host(Object::Namespace(sandbox.id)),
+            Resource::host(namespace),
             Resource::sandbox(sandbox.id, Object::Up(loopback())),
         ];
         sandbox.resources.splice(0..0, made_first);
         self.realise(self.reserve(sandbox, requests, true)?)
+    }
+
+    /// The same, with ports of the host that are published for it.
+    pub(super) fn publish_sandbox(
+        &self,
+        sandbox: Sandbox,
+        requests: &[EndpointRequest],
+        wanted: &[PortRequest],
+        families: Families,
+    ) -> Result<()> {
+        let id = sandbox.id;
+        let claim = self.claim_ports(wanted, families)?;
+        let ports = claim.published();
+        self.ports.keep(id, claim);
+        self.create_sandbox(Sandbox { ports, ..sandbox }, requests)
+            .inspect_err(|_| self.ports.release(id))
     }
 
     /// Removes a sandbox with its endpoints; one that is gone already is no error.

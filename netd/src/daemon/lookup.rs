@@ -1,8 +1,9 @@
 //! Finding objects as users name them: by whole id, by name, or by the first digits of an id.
 
-use rnet_model::Network;
+use rnet_model::{ContainerId, Network, Sandbox};
 
 use super::Daemon;
+use super::guest::no_such_guest;
 use crate::container::Container;
 use crate::error::{Error, Result};
 use crate::state::State;
@@ -48,6 +49,28 @@ pub(super) fn container<'a>(state: &'a State, reference: &str) -> Result<&'a Con
             matches,
         },
     })
+}
+
+pub(super) fn guest<'a>(state: &'a State, reference: &str) -> Result<&'a Sandbox> {
+    let id = |sandbox: &Sandbox| sandbox.container.bytes();
+    let guests = state.sandboxes().filter(|it| it.guest.is_some());
+    let found = find(guests, reference, id, |sandbox| {
+        let guest = sandbox.guest.as_ref();
+        guest.is_some_and(|it| it.name == reference || it.reference == reference)
+    });
+    found.map_err(|matches| match matches {
+        0 => no_such_guest(reference),
+        _ => Error::Ambiguous {
+            kind: "sandbox",
+            reference: reference.to_owned(),
+            matches,
+        },
+    })
+}
+
+pub(super) fn guest_of(state: &State, container: ContainerId) -> Option<&Sandbox> {
+    let mut guests = state.sandboxes().filter(|it| it.guest.is_some());
+    guests.find(|it| it.container == container)
 }
 
 /// The one object meant by `reference`, or how many it could mean.

@@ -9,6 +9,7 @@ mod conflicts;
 mod container;
 mod exec;
 mod follow;
+mod guest;
 mod hold;
 mod lookup;
 mod network;
@@ -30,9 +31,11 @@ pub use container::{
     ContainerRequest, Counters, Exit, ExitWatch, Sample, WaitCondition, endpoint_settings,
 };
 pub use exec::{Exec, Progress};
+pub use guest::GuestRequest;
 pub use network::{DefaultBridge, DefaultSubnet, NetworkRequest};
 pub use ports::container_port;
 pub use reconcile::Report;
+pub use resolve::dns_config;
 pub use streams::Attachment;
 
 use std::collections::{BTreeMap, BTreeSet};

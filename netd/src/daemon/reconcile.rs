@@ -7,6 +7,7 @@ use rnet_kernel::Owned;
 use rnet_model::{Endpoint, EndpointId, Object, Phase, Resource, Sandbox, SandboxId};
 
 use super::Daemon;
+use super::guest::is_cut_off;
 use crate::error::{Result, chain};
 
 /// How many sandboxes are seen to at a time: each waits for the kernel more than it computes.
@@ -33,7 +34,8 @@ impl Daemon {
         self.resume_names();
         self.make_predefined_networks()?;
         self.take_up_containers()?;
-        for sandbox in self.abandoned_sandboxes() {
+        let left = self.left_guests().into_iter().map(|(guest, _)| guest.id);
+        for sandbox in left.chain(self.abandoned_sandboxes()) {
             self.undo(sandbox, &[], true);
             report.sandboxes += 1;
         }
@@ -47,7 +49,7 @@ impl Daemon {
         Ok(report)
     }
 
-    /// Sandboxes that no running container calls its own.
+    /// Sandboxes that no running container calls its own, and guests that never were told of.
     fn abandoned_sandboxes(&self) -> Vec<SandboxId> {
         self.read(|state| {
             let owners = state
@@ -56,8 +58,11 @@ impl Daemon {
             let owned: BTreeSet<SandboxId> = owners.collect();
             state
                 .sandboxes()
+                .filter(|sandbox| match sandbox.guest {
+                    None => !owned.contains(&sandbox.id),
+                    Some(_) => is_cut_off(state, sandbox),
+                })
                 .map(|sandbox| sandbox.id)
-                .filter(|id| !owned.contains(id))
                 .collect()
         })
     }
@@ -69,7 +74,8 @@ impl Daemon {
             let asked_for = |endpoint: &Endpoint| {
                 let sandbox = state.sandbox(endpoint.sandbox);
                 let container = sandbox.and_then(|sandbox| state.container(sandbox.container));
-                container.is_none_or(|it| it.networks.contains_key(&endpoint.network))
+                let is_guest = sandbox.is_some_and(|sandbox| sandbox.guest.is_some());
+                is_guest || container.is_none_or(|it| it.networks.contains_key(&endpoint.network))
             };
             let settled = |it: &Endpoint| it.phase == Phase::Attached && asked_for(it);
             let unsettled = state.endpoints().filter(|it| !settled(it));

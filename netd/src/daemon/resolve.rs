@@ -7,10 +7,12 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use rnet_dns::{EndpointNames, Forwarding, ResolvConf, Resolver, Sockets, Transport, View};
 use rnet_kernel::{Host, SocketKind};
-use rnet_model::{Endpoint, EndpointId, Network, Place, PortRange, Protocol, Sandbox, SandboxId};
+use rnet_model::{
+    DnsConfig, Endpoint, EndpointId, Network, Place, PortRange, Protocol, Sandbox, SandboxId,
+};
 
 use super::{Daemon, container_port};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::project;
 use crate::state::{State, is_live};
 
@@ -113,6 +115,28 @@ impl Daemon {
     fn naming(&self) -> MutexGuard<'_, ()> {
         self.naming.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How names shall be resolved in a sandbox, as clients write it; empty lists leave it to the host's configuration.
+pub fn dns_config(
+    servers: Option<Vec<String>>,
+    search: Option<Vec<String>>,
+    options: Option<Vec<String>>,
+) -> Result<DnsConfig> {
+    let servers = servers.iter().flatten().map(|server| {
+        server.parse().map_err(|_| {
+            Error::invalid(format!(
+                "invalid DNS server {server:?}: an IP address is expected"
+            ))
+        })
+    });
+    let config = DnsConfig {
+        servers: servers.collect::<Result<_>>()?,
+        search: search.unwrap_or_default(),
+        options: options.unwrap_or_default(),
+    };
+    rnet_dns::check(&config).map_err(|error| Error::Invalid(error.to_string()))?;
+    Ok(config)
 }
 
 /// What the host's own resolver is configured to.

@@ -280,6 +280,7 @@ mod tests {
         Sandbox {
             id: SandboxId::from_bytes([byte; 32]),
             container: ContainerId::from_bytes([byte; 32]),
+            guest: None,
             dns: DnsConfig::default(),
             ports: Vec::new(),
             resources: Vec::new(),

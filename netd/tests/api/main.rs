@@ -7,5 +7,6 @@ mod firewall;
 mod general;
 mod host;
 mod networks;
+mod sandboxes;
 mod serving;
 mod templates;

@@ -89,6 +89,7 @@ impl CrowdedHost {
         let sandbox = Sandbox {
             id,
             container: ContainerId::from_bytes(id.bytes()),
+            guest: None,
             dns: DnsConfig::default(),
             ports: Vec::new(),
             resources: Vec::new(),

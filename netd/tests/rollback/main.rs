@@ -64,6 +64,7 @@ impl Stage {
         let sandbox = Sandbox {
             id: SANDBOX,
             container: ContainerId::from_bytes([6; 32]),
+            guest: None,
             dns: DnsConfig::default(),
             ports: vec![PublishedPorts {
                 protocol: Protocol::Udp,

@@ -39,7 +39,12 @@ fn alone(state: &State, name: &str) -> HashMap<String, EndpointSettings> {
     one.into_iter().collect()
 }
 
-fn shown(network: &Network, asked: &Asked, endpoint: Option<&Endpoint>) -> EndpointSettings {
+/// A place on a network; what only a live endpoint has is empty without one.
+pub(super) fn shown(
+    network: &Network,
+    asked: &Asked,
+    endpoint: Option<&Endpoint>,
+) -> EndpointSettings {
     let gateway = |fits: fn(&IpAddr) -> bool| {
         let found = network.gateways().find(fits).filter(|_| endpoint.is_some());
         Some(found.map(|ip| ip.to_string()).unwrap_or_default())

@@ -4,6 +4,7 @@ pub(super) mod container;
 pub(super) mod endpoint;
 pub(super) mod network;
 pub(super) mod ports;
+pub(super) mod sandbox;
 pub(super) mod stats;
 pub(super) mod summary;
 

@@ -53,7 +53,9 @@ pub(in crate::api) fn with_containers(
 fn resource(state: &State, endpoint: &Endpoint) -> (String, EndpointResource) {
     let sandbox = state.sandbox(endpoint.sandbox);
     let container = sandbox.and_then(|sandbox| state.container(sandbox.container));
-    let key = container.map_or_else(|| format!("ep-{}", endpoint.id), |it| it.id.to_string());
+    let guest = sandbox.filter(|sandbox| sandbox.guest.is_some());
+    let id = container.map(|it| it.id).or(guest.map(|it| it.container));
+    let key = id.map_or_else(|| format!("ep-{}", endpoint.id), |id| id.to_string());
     let address = |fits: fn(&IpAddr) -> bool| {
         let found = endpoint.addresses.iter().find(|cidr| fits(&cidr.ip()));
         Some(found.map(Cidr::to_string).unwrap_or_default())

@@ -20,7 +20,13 @@ impl Daemon {
         settings: EndpointSettings,
     ) -> Result<()> {
         let network = self.find_network(network)?;
-        let id = self.find_container(container)?.id;
+        let id = match self.find_container(container) {
+            Ok(container) => container.id,
+            Err(Error::NoSuchContainer(_)) if self.find_guest(container).is_ok() => {
+                return self.connect_guest(&network, container, &settings);
+            }
+            Err(error) => return Err(error),
+        };
         self.lives.hold(id, || {
             let container = self.find_container(&id.to_string())?;
             may_connect(&container, &network, &settings)?;
@@ -49,6 +55,9 @@ impl Daemon {
         let network = self.find_network(network)?;
         let id = match self.find_container(container) {
             Ok(container) => container.id,
+            Err(Error::NoSuchContainer(_)) if self.find_guest(container).is_ok() => {
+                return self.disconnect_guest(&network, container);
+            }
             Err(Error::NoSuchContainer(_)) if force => {
                 return self.disconnect_name(&network, container);
             }
@@ -75,7 +84,7 @@ impl Daemon {
     }
 
     /// Removes what a sandbox has on a network.
-    fn leave(&self, sandbox: SandboxId, network: NetworkId) {
+    pub(in crate::daemon) fn leave(&self, sandbox: SandboxId, network: NetworkId) {
         let endpoints: Vec<EndpointId> = self.read(|state| {
             let endpoints = state.endpoints_of(sandbox);
             let on_network = endpoints.filter(|endpoint| endpoint.network == network);
@@ -171,7 +180,7 @@ pub(super) fn may_connect(
 }
 
 /// Refuses templates, settings that only user-defined networks have, and addresses of link scope that are the network's.
-pub(super) fn may_have(network: &Network, settings: &EndpointSettings) -> Result<()> {
+pub(in crate::daemon) fn may_have(network: &Network, settings: &EndpointSettings) -> Result<()> {
     may_be_joined(network)?;
     let mut mistakes = Mistakes::default();
     let fixed = settings.ipv4_address.is_some() || settings.ipv6_address.is_some();

@@ -20,11 +20,11 @@ use std::sync::Arc;
 
 use bollard_stubs::models::{ContainerCreateBody, HostConfig};
 use jiff::Timestamp;
-use rnet_model::ContainerId;
+use rnet_model::{ContainerId, DnsConfig};
 
 use crate::container::{Container, Run};
 use crate::daemon::ports::PortRequest;
-use crate::daemon::{Daemon, random_bytes};
+use crate::daemon::{Daemon, dns_config, random_bytes};
 use crate::error::{Error, Result};
 use crate::state::Change;
 
@@ -97,6 +97,15 @@ fn publish_all(host: &mut HostConfig, exposed: &[String]) {
     }
 }
 
+/// How names shall be resolved in a container.
+pub(super) fn asked_dns(host: &HostConfig) -> Result<DnsConfig> {
+    dns_config(
+        host.dns.clone(),
+        host.dns_search.clone(),
+        host.dns_options.clone(),
+    )
+}
+
 /// The binds of paths of the host: the others are volumes.
 pub(super) fn paths(host: &HostConfig) -> impl Iterator<Item = &String> {
     let binds = host.binds.iter().flatten();
@@ -107,6 +116,7 @@ pub(super) fn paths(host: &HostConfig) -> impl Iterator<Item = &String> {
 fn check_host(host: &HostConfig) -> Result<()> {
     limits::check(host)?;
     sysctls::check(host)?;
+    asked_dns(host)?;
     for bind in paths(host) {
         spec::parse_bind(bind)?;
     }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use rnet_model::{ContainerId, SandboxId};
+use rnet_model::{ContainerId, Sandbox, SandboxId};
 
 use super::links;
 use crate::container::{Container, NetworkMode};
@@ -82,24 +82,21 @@ impl Daemon {
     }
 
     fn resolv_conf(&self, container: &Container) -> String {
+        let sandbox = self.read(|state| state.sandbox_of(container.id).cloned());
+        sandbox.map_or_else(String::new, |it| self.resolv_conf_of(&it))
+    }
+
+    /// The resolv.conf that whatever lives in a sandbox should have.
+    pub fn resolv_conf_of(&self, sandbox: &Sandbox) -> String {
         let host = host_resolv_conf();
-        let (sandbox, named, ipv6) = self.read(|state| {
-            let sandbox = state.sandbox_of(container.id).cloned();
-            let networks = |sandbox: SandboxId| {
-                state
-                    .endpoints_of(sandbox)
-                    .filter_map(|it| state.network(it.network))
-            };
-            let id = sandbox.as_ref().map(|sandbox| sandbox.id);
-            let named = id.is_some_and(|id| networks(id).any(|it| it.is_user_defined()));
-            let ipv6 = id.is_some_and(|id| networks(id).any(|it| it.enable_ipv6));
-            (sandbox, named, ipv6)
+        let (named, ipv6) = self.read(|state| {
+            let endpoints = state.endpoints_of(sandbox.id);
+            let mut networks = endpoints.filter_map(|it| state.network(it.network));
+            let named = networks.clone().any(|it| it.is_user_defined());
+            (named, networks.any(|it| it.enable_ipv6))
         });
-        let Some(sandbox) = sandbox else {
-            return String::new();
-        };
         if named {
-            let forwarding = self.read(|state| forwarding(state, &sandbox, &host));
+            let forwarding = self.read(|state| forwarding(state, sandbox, &host));
             rnet_dns::embedded(&host, &sandbox.dns, &forwarding)
         } else {
             rnet_dns::legacy(&reachable_resolv_conf(), &sandbox.dns, ipv6)

@@ -15,6 +15,7 @@ mod take_up;
 mod usage;
 mod wait;
 
+pub(in crate::daemon) use connect::may_have;
 pub use create::{ContainerRequest, endpoint_settings};
 pub(in crate::daemon) use spec::environment;
 pub use usage::{Counters, Sample};

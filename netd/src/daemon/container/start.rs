@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rnet_model::{ContainerId, DnsConfig, EndpointSettings, Network, Sandbox, SandboxId};
+use rnet_model::{ContainerId, EndpointSettings, Network, NetworkId, Sandbox, SandboxId};
 use rnet_runtime_glue::RuntimeError;
 
 use super::connect::endpoint_request;
+use super::create::asked_dns;
 use super::{links, sysctls};
 use crate::container::{Container, NetworkMode, Run};
 use crate::daemon::lookup;
@@ -90,25 +91,27 @@ impl Daemon {
             container.host_config.port_bindings.as_ref(),
             container.config.labels.as_ref(),
         )?;
-        let wanted = self.bound(wanted, container)?;
-        let claim = self.claim_ports(&wanted, families)?;
+        let wanted = self.bound(wanted, container.networks.keys().copied())?;
         let sandbox = Sandbox {
             id,
             container: container.id,
-            dns: dns_config(container)?,
-            ports: claim.published(),
+            guest: None,
+            dns: asked_dns(&container.host_config)?,
+            ports: Vec::new(),
             resources: sysctls::resources(&container.host_config, id),
         };
-        self.ports.keep(id, claim);
-        self.create_sandbox(sandbox, &requests)
-            .inspect_err(|_| self.ports.release(id))
+        self.publish_sandbox(sandbox, &requests, &wanted, families)
     }
 
     /// Gives ports without a host address the one that a network of the container has for them.
-    fn bound(&self, ports: Vec<PortRequest>, container: &Container) -> Result<Vec<PortRequest>> {
+    pub(in crate::daemon) fn bound(
+        &self,
+        ports: Vec<PortRequest>,
+        networks: impl Iterator<Item = NetworkId>,
+    ) -> Result<Vec<PortRequest>> {
         let mut binding = None;
-        for network in container.networks.keys() {
-            let Some(network) = self.read(|state| state.network(*network).cloned()) else {
+        for network in networks {
+            let Some(network) = self.read(|state| state.network(network).cloned()) else {
                 continue;
             };
             let driver = find_driver(&network.driver)?;
@@ -211,20 +214,4 @@ fn exit_code(error: &Error) -> Option<i64> {
         Error::Runtime(_) => Some(128),
         _ => None,
     }
-}
-
-fn dns_config(container: &Container) -> Result<DnsConfig> {
-    let host = &container.host_config;
-    let servers = host.dns.iter().flatten().map(|server| {
-        server.parse().map_err(|_| {
-            Error::invalid(format!(
-                "invalid DNS server {server:?}: an IP address is expected"
-            ))
-        })
-    });
-    Ok(DnsConfig {
-        servers: servers.collect::<Result<_>>()?,
-        search: host.dns_search.clone().unwrap_or_default(),
-        options: host.dns_options.clone().unwrap_or_default(),
-    })
 }

@@ -110,6 +110,7 @@ impl Stage {
         let sandbox = Sandbox {
             id: SANDBOX,
             container: container.id,
+            guest: None,
             dns: DnsConfig::default(),
             ports: Vec::new(),
             resources: Vec::new(),
@@ -240,6 +241,7 @@ async fn an_automatic_interface_name_leaves_alone_one_that_is_asked_for_with_it(
     let sandbox = Sandbox {
         id: SANDBOX,
         container: container.id,
+        guest: None,
         dns: DnsConfig::default(),
         ports: Vec::new(),
         resources: Vec::new(),

@@ -1,0 +1,133 @@
+//! The sandbox routes: namespaces of others on rnet's networks.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::host::TestHost;
+
+/// A host with the networks `one` and `two`, and a file that stands for a network namespace.
+async fn stage() -> (TestHost, PathBuf) {
+    let host = TestHost::new();
+    for name in ["one", "two"] {
+        let made = host.post("/networks/create", json!({"Name": name})).await;
+        assert_eq!(made.status, 201, "{}", made.message());
+    }
+    let namespace = host.directory.path().join("namespace");
+    std::fs::write(&namespace, "").unwrap();
+    (host, namespace)
+}
+
+fn guest(name: &str, namespace: &std::path::Path, networks: Value) -> Value {
+    json!({
+        "Name": name, "Hostname": "h", "Runtime": "script", "NetNS": namespace,
+        "PortBindings": {"80/tcp": [{"HostPort": "8080"}]},
+        "NetworkingConfig": {"EndpointsConfig": networks},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_is_created_shown_connected_and_deleted() {
+    let (host, namespace) = stage().await;
+    let before = host.machine.resources();
+    let body = guest("g", &namespace, json!({"one": {"Aliases": ["web"]}}));
+    let made = host.post("/sandboxes/create", body.clone()).await;
+    assert_eq!(made.status, 201, "{}", made.message());
+    let made = made.json();
+    let id = made["Id"].as_str().unwrap();
+    let one = &made["NetworkSettings"]["Networks"]["one"];
+    assert_eq!(one["InterfaceName"], "eth0");
+    assert_eq!(one["DNSNames"], json!(["g", "web", &id[..12], "h"]));
+    assert_eq!(
+        made["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"],
+        "8080"
+    );
+    assert!(
+        made["ResolvConf"]
+            .as_str()
+            .unwrap()
+            .contains("nameserver 127.0.0.11")
+    );
+    let network = host.get("/networks/one").await.json();
+    assert_eq!(network["Containers"][id]["Name"], "g");
+
+    host.post("/sandboxes/create", body)
+        .await
+        .is_refusal(409, "sandbox g exists already");
+    host.post("/sandboxes/create", guest("other", &namespace, json!({})))
+        .await
+        .is_refusal(409, "is that of sandbox g already");
+
+    let connected = host
+        .post("/networks/two/connect", json!({"Container": "g"}))
+        .await;
+    assert_eq!(connected.status, 200, "{}", connected.message());
+    let shown = host.get("/sandboxes/g/json").await.json();
+    let two = &shown["NetworkSettings"]["Networks"]["two"];
+    assert_eq!(two["InterfaceName"], "eth1");
+    let list = host.get("/sandboxes/json").await.json();
+    assert_eq!(list, json!([shown]));
+
+    assert_eq!(host.delete("/sandboxes/g?interface=eth1").await.status, 204);
+    assert_eq!(host.delete("/sandboxes/g?interface=eth1").await.status, 204);
+    let shown = host.get("/sandboxes/g/json").await.json();
+    assert_eq!(shown, made, "it has its first interface");
+    assert_eq!(host.delete("/sandboxes/g?interface=eth0").await.status, 204);
+    host.delete("/sandboxes/g")
+        .await
+        .is_refusal(404, "sandbox g not found");
+    assert_eq!(host.machine.resources(), before);
+    // its port is free again
+    let again = guest("g", &namespace, json!({"two": {}}));
+    assert_eq!(host.post("/sandboxes/create", again).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_whose_namespace_is_gone_is_pruned() {
+    let (host, namespace) = stage().await;
+    let before = host.machine.resources();
+    let body = guest("g", &namespace, json!({"one": {}}));
+    host.post("/sandboxes/create", body).await;
+    let prune = async || host.post("/sandboxes/prune", json!({})).await.json();
+    assert_eq!(prune().await, json!({"SandboxesDeleted": []}));
+    std::fs::remove_file(&namespace).unwrap();
+    assert_eq!(prune().await, json!({"SandboxesDeleted": ["g"]}));
+    assert_eq!(host.machine.resources(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_that_cannot_be_is_refused_and_leaves_nothing() {
+    let (host, namespace) = stage().await;
+    let before = host.machine.resources();
+    let with = |key: &str, value: Value| {
+        let mut body = guest("g", &namespace, json!({"one": {}}));
+        body[key] = value;
+        body
+    };
+    for (body, status, words) in [
+        (with("Name", json!("")), 400, "needs a name"),
+        (with("NetNS", json!(null)), 400, "NetNS"),
+        (with("NetNS", json!("relative")), 400, "absolute"),
+        (with("NetNS", json!("/nonexistent")), 400, "/nonexistent"),
+        (with("Pid", json!(1)), 400, "either NetNS"),
+        (with("Dns", json!(["x"])), 400, "DNS server"),
+        (with("DnsSearch", json!(["a b"])), 400, "a b"),
+        (with("PortBindings", json!({"x/tcp": []})), 400, "x"),
+        (
+            guest("g", &namespace, json!({"nowhere": {}})),
+            404,
+            "network nowhere not found",
+        ),
+        (guest("g", &namespace, json!({"host": {}})), 400, "host"),
+        (
+            guest("g", &namespace, json!({"bridge": {"Aliases": ["a"]}})),
+            400,
+            "aliases",
+        ),
+    ] {
+        let refused = host.post("/sandboxes/create", body).await;
+        refused.is_refusal(status, words);
+    }
+    assert_eq!(host.machine.resources(), before);
+    assert_eq!(host.get("/sandboxes/json").await.json(), json!([]));
+}
