@@ -79,6 +79,7 @@ fn sandbox(number: u8, ports: u16) -> Sandbox {
     Sandbox {
         id: SandboxId::from_bytes([number; 32]),
         container: rnet_model::ContainerId::from_bytes([number; 32]),
+        guest: None,
         dns: DnsConfig::default(),
         ports: (0..ports).map(port).collect(),
         resources: vec![],
