@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::cache::{Cache, Key};
+use crate::cache::{Cache, Key, Known};
 use crate::response::Response;
 
 /// What a flight brought back: nothing if no server answered.
@@ -27,7 +27,7 @@ struct Table {
 
 /// The way to an answer.
 enum Way<'a> {
-    Known(Arc<Response>, u32),
+    Known(Known),
     Under(watch::Receiver<Option<Outcome>>),
     Free(Flight<'a>),
 }
@@ -40,31 +40,30 @@ struct Flight<'a> {
 }
 
 impl Flights {
-    /// An answer that holds still, and how many seconds ago it came.
-    pub(crate) fn known(&self, key: &Key) -> Option<(Arc<Response>, u32)> {
+    /// What is known and holds still.
+    pub(crate) fn known(&self, key: &Key) -> Option<Known> {
         self.lock().cache.find(key, Instant::now())
     }
 
-    /// The answer to `key`, and how many seconds ago it came: from the cache, from a flight that is under way, or by
-    /// `ask`; none if no server answered.
+    /// The answer to `key`: from the cache, from a flight that is under way, or by `ask`.
     pub(crate) async fn answer(
         &self,
         key: Key,
         ask: impl AsyncFnOnce() -> Option<Response>,
-    ) -> Option<(Arc<Response>, u32)> {
+    ) -> Known {
         loop {
             match self.way(&key) {
-                Way::Known(response, age) => return Some((response, age)),
+                Way::Known(known) => return known,
                 Way::Under(mut landing) => {
                     // one that is lost, with the sandbox that asked, is followed by the next
                     if let Ok(outcome) = landing.wait_for(Option::is_some).await {
-                        return outcome.clone().flatten().map(|response| (response, 0));
+                        return known(outcome.clone().flatten());
                     }
                 }
                 Way::Free(flight) => {
                     let outcome = ask().await.map(Arc::new);
                     flight.land(outcome.clone());
-                    return outcome.map(|response| (response, 0));
+                    return known(outcome);
                 }
             }
         }
@@ -72,8 +71,8 @@ impl Flights {
 
     fn way(&self, key: &Key) -> Way<'_> {
         let mut table = self.lock();
-        if let Some((response, age)) = table.cache.find(key, Instant::now()) {
-            return Way::Known(response, age);
+        if let Some(known) = table.cache.find(key, Instant::now()) {
+            return Way::Known(known);
         }
         if let Some(landing) = table.airborne.get(key) {
             return Way::Under(landing.clone());
@@ -94,12 +93,17 @@ impl Flights {
 
 impl Flight<'_> {
     fn land(self, outcome: Outcome) {
-        if let Some(response) = &outcome {
-            let mut table = self.flights.lock();
-            table.cache.keep(self.key.clone(), response, Instant::now());
+        let (key, now) = (self.key.clone(), Instant::now());
+        match &outcome {
+            Some(response) => self.flights.lock().cache.keep(key, response, now),
+            None => self.flights.lock().cache.fail(key, now),
         }
         self.landing.send_replace(Some(outcome));
     }
+}
+
+fn known(outcome: Outcome) -> Known {
+    outcome.map_or(Known::Failure, |response| Known::Answer(response, 0))
 }
 
 impl Drop for Flight<'_> {

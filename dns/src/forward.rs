@@ -10,14 +10,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
-use crate::cache::Key;
+use crate::cache::{Key, Known};
 use crate::exchange::exchange;
 use crate::flight::Flights;
 use crate::health::{Candidate, Health};
@@ -48,13 +48,16 @@ impl Forwarder {
         }
     }
 
-    /// The answer to `request`, if these servers gave it before and it holds still.
+    /// The answer to `request`, if these servers gave it before and it holds still, or there are none to be asked.
     pub(crate) fn known(&self, request: &Request, servers: &Forwarding) -> Option<Vec<u8>> {
+        if servers.upstreams().is_empty() {
+            return Some(told(&Known::Failure, request));
+        }
         if !request.may_share() {
             return None;
         }
-        let (response, age) = self.flights.known(&Key::new(servers, request.key()))?;
-        Some(response.reply(request, age))
+        let known = self.flights.known(&Key::new(servers, request.key()))?;
+        Some(told(&known, request))
     }
 
     /// Answers `request`, in a few seconds at most; SERVFAIL if no server did.
@@ -68,17 +71,15 @@ impl Forwarder {
             let race = self.race(request, transport, servers);
             timeout(DEADLINE, race).await.ok().flatten()
         };
-        let answer = if request.may_share() {
+        let known = if request.may_share() {
             let key = Key::new(servers, request.key());
             let shared = timeout(DEADLINE, self.flights.answer(key, ask));
-            shared.await.ok().flatten()
+            shared.await.ok()
         } else {
-            ask().await.map(|response| (Arc::new(response), 0))
+            let answer = ask().await;
+            answer.map(|response| Known::Answer(Arc::new(response), 0))
         };
-        match answer {
-            Some((response, age)) => response.reply(request, age),
-            None => request.encoded_reply(code::SERV_FAIL),
-        }
+        told(&known.unwrap_or(Known::Failure), request)
     }
 
     async fn race(
@@ -130,5 +131,12 @@ impl Forwarder {
             // it would not answer otherwise when asked again
             waiting.retain(|other| other.upstream != upstream);
         }
+    }
+}
+
+fn told(known: &Known, request: &Request) -> Vec<u8> {
+    match known {
+        Known::Answer(response, age) => response.reply(request, *age),
+        Known::Failure => request.encoded_reply(code::SERV_FAIL),
     }
 }

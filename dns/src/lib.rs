@@ -18,6 +18,7 @@ mod forwarding;
 mod health;
 mod hosts;
 mod message;
+mod permit;
 mod pool;
 mod reply;
 mod request;
@@ -28,6 +29,7 @@ mod sandbox_conf;
 mod server;
 mod service;
 mod session;
+mod shared;
 mod zone;
 
 pub use answer::{Answer, LOCAL_TTL_SECONDS, answer};

@@ -8,6 +8,8 @@ use crate::request::opt;
 const LONGEST: u32 = 86_400;
 /// The longest it is kept that there is no such name or record, in seconds: what RFC 2308, 5 found to work well.
 const LONGEST_DENIAL: u32 = 3 * 3_600;
+/// How long an error is kept, in seconds: the least there is (RFC 9520, 3.2).
+const ERROR: u32 = 1;
 
 /// A server's answer to one question, without EDNS, which is between a server and its client (RFC 6891, 6.1.1).
 #[derive(Debug)]
@@ -138,7 +140,7 @@ fn shorten(bytes: &mut Vec<u8>, header: &mut Header, room: usize) {
 }
 
 /// How long an answer may be kept: as long as the record that ends first, and a denial no longer than its SOA says
-/// (RFC 2308, 3 and 5). Without an SOA a denial must not be kept, nor may an error, or what is not whole.
+/// (RFC 2308, 3 and 5). Without an SOA a denial must not be kept, nor may what is not whole.
 fn lifetime(bytes: &[u8], header: Header, records: &[Record], asked: u16) -> u32 {
     let signed = records.iter().any(|it| it.kind == kind::TSIG);
     if header.has(flag::TRUNCATED) || signed {
@@ -157,7 +159,7 @@ fn lifetime(bytes: &[u8], header: Header, records: &[Record], asked: u16) -> u32
             let minimum = soa.and_then(|it| long(bytes, it.data.end.checked_sub(4)?));
             minimum.map_or(0, |minimum| minimum.min(LONGEST_DENIAL))
         }
-        _ => 0,
+        _ => ERROR,
     };
     let ttls = records.iter().map(|it| ttl(bytes, it.ttl_at));
     ttls.fold(bound, u32::min)
@@ -242,7 +244,7 @@ mod tests {
         denial.authorities = vec![soa(1 << 30, 1 << 30)];
         assert_eq!(lifetime(&denial), LONGEST_DENIAL);
         denial.metadata.response_code = ResponseCode::ServFail;
-        assert_eq!(lifetime(&denial), 0);
+        assert_eq!(lifetime(&denial), ERROR);
 
         let mut chain = query().into_response();
         let alias = RData::CNAME(CNAME(name("a.example.")));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rnet_model::SandboxId;
@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::flight::Flights;
 use crate::session::Session;
+use crate::shared::Shared;
 use crate::{Directory, DnsError, Sockets};
 
 /// Answers the queries of every sandbox it is given the sockets of, from one directory.
@@ -23,9 +23,7 @@ use crate::{Directory, DnsError, Sockets};
 /// directory is seen by every query that comes after [`Resolver::update`] returned. Dropped, it serves no more.
 pub struct Resolver {
     runtime: Handle,
-    sockets: Arc<dyn Sockets>,
-    directory: Arc<RwLock<Directory>>,
-    flights: Arc<Flights>,
+    shared: Arc<Shared>,
     served: Mutex<HashMap<SandboxId, Served>>,
     /// True once no more queries are taken.
     closing: watch::Sender<bool>,
@@ -43,9 +41,7 @@ impl Resolver {
     pub fn new(runtime: Handle, sockets: Arc<dyn Sockets>) -> Self {
         Self {
             runtime,
-            sockets,
-            directory: Arc::default(),
-            flights: Arc::default(),
+            shared: Arc::new(Shared::new(sockets)),
             served: Mutex::default(),
             closing: watch::Sender::new(false),
         }
@@ -55,6 +51,7 @@ impl Resolver {
     pub fn update<T>(&self, change: impl FnOnce(&mut Directory) -> T) -> T {
         change(
             &mut self
+                .shared
                 .directory
                 .write()
                 .unwrap_or_else(PoisonError::into_inner),
@@ -89,10 +86,8 @@ impl Resolver {
             .and_then(|()| tokio::net::TcpListener::from_std(tcp))
             .map_err(tcp_failed)?;
         let (udp, tcp) = (Arc::new(udp), Arc::new(tcp));
-        let directory = Arc::clone(&self.directory);
-        let (sockets, flights) = (Arc::clone(&self.sockets), Arc::clone(&self.flights));
-        let closing = self.closing.subscribe();
-        let session = Arc::new(Session::new(sandbox, directory, sockets, flights, closing));
+        let (shared, closing) = (Arc::clone(&self.shared), self.closing.subscribe());
+        let session = Arc::new(Session::new(sandbox, shared, closing));
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&session).serve_udp(Arc::clone(&udp)));
         tasks.spawn(session.serve_tcp(Arc::clone(&tcp)));

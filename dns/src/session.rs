@@ -3,22 +3,23 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use rnet_model::SandboxId;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::exchange::{read_message, write_message};
-use crate::flight::Flights;
 use crate::forward::Forwarder;
 use crate::message::code;
-use crate::{Answer, Directory, Forwarding, Request, Sockets, Transport, answer, datagrams};
+use crate::permit::{Permit, Share};
+use crate::shared::Shared;
+use crate::{Answer, Forwarding, Request, Transport, answer, datagrams};
 
 /// How many queries of one sandbox are being forwarded at once; one more is refused (libnetwork's `maxConcurrent`).
 const MAX_FORWARDED: usize = 1024;
@@ -34,9 +35,10 @@ const GOLDEN: u32 = 0x9e37_79b9;
 /// One sandbox's resolver.
 pub(crate) struct Session {
     sandbox: SandboxId,
-    directory: Arc<RwLock<Directory>>,
+    shared: Arc<Shared>,
     forwarder: Forwarder,
-    permits: Arc<Semaphore>,
+    queries: Arc<Share>,
+    connections: Arc<Share>,
     turn: AtomicU32,
     closing: watch::Receiver<bool>,
 }
@@ -53,22 +55,22 @@ struct Forward {
     request: Request,
     transport: Transport,
     forwarding: Forwarding,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Session {
     pub(crate) fn new(
         sandbox: SandboxId,
-        directory: Arc<RwLock<Directory>>,
-        sockets: Arc<dyn Sockets>,
-        flights: Arc<Flights>,
+        shared: Arc<Shared>,
         closing: watch::Receiver<bool>,
     ) -> Self {
+        let (sockets, flights) = (Arc::clone(&shared.sockets), Arc::clone(&shared.flights));
         Self {
             sandbox,
-            directory,
             forwarder: Forwarder::new(sockets, flights),
-            permits: Arc::new(Semaphore::new(MAX_FORWARDED)),
+            queries: shared.queries.share(MAX_FORWARDED),
+            connections: shared.connections.share(MAX_CONNECTIONS),
+            shared,
             turn: AtomicU32::new(0),
             closing,
         }
@@ -98,7 +100,10 @@ impl Session {
         loop {
             tokio::select! {
                 accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                    Ok((stream, _)) => drop(connections.spawn(Arc::clone(&self).converse(stream))),
+                    // without a permit it is closed: too many sandboxes have many
+                    Ok((stream, _)) => if let Some(permit) = self.connections.permit() {
+                        connections.spawn(Arc::clone(&self).converse(stream, permit));
+                    },
                     Err(error) => {
                         warn!(sandbox = self.sandbox.short(), %error, "cannot accept DNS connections");
                         sleep(BREATHER).await;
@@ -140,7 +145,7 @@ impl Session {
     }
 
     /// Answers the queries of one connection, each as soon as it can be (RFC 7766, 6.2.1.1).
-    async fn converse(self: Arc<Self>, stream: TcpStream) {
+    async fn converse(self: Arc<Self>, stream: TcpStream, _permit: Permit) {
         let (mut reader, writer) = stream.into_split();
         let writer = Arc::new(Mutex::new(writer));
         let mut forwards = JoinSet::new();
@@ -177,6 +182,7 @@ impl Session {
     fn step(&self, query: &[u8], transport: Transport) -> Step {
         let turn = self.turn.fetch_add(GOLDEN, Ordering::Relaxed) >> 16;
         let directory = self
+            .shared
             .directory
             .read()
             .unwrap_or_else(PoisonError::into_inner);
@@ -193,9 +199,9 @@ impl Session {
         if let Some(reply) = self.forwarder.known(&request, &forwarding) {
             return Step::Reply(reply);
         }
-        match Arc::clone(&self.permits).try_acquire_owned() {
-            Err(_) => Step::Reply(request.encoded_reply(code::REFUSED)),
-            Ok(permit) => Step::Forward(Box::new(Forward {
+        match self.queries.permit() {
+            None => Step::Reply(request.encoded_reply(code::REFUSED)),
+            Some(permit) => Step::Forward(Box::new(Forward {
                 request,
                 transport,
                 forwarding,

@@ -4,25 +4,36 @@
 
 mod lab;
 
-use std::thread;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
-use lab::resolver::{Lab, client};
-use lab::upstream::{Manner, Server};
+use lab::authority::Zone;
+use lab::client::Client;
+use lab::clock::until;
+use lab::faults::Fault;
+use lab::resolver::Lab;
+use lab::server::Server;
 use lab::{answers, edns_query, query};
 use rnet_model::{Place, SandboxId};
 
+const SECOND: Duration = Duration::from_secs(1);
 const OTHER: SandboxId = SandboxId::from_bytes([8; 32]);
 
 fn asked() -> Message {
     query("www.example.com.", RecordType::A)
 }
 
+fn ask_at(resolver: SocketAddr) -> Message {
+    let client = Client::of(resolver);
+    client.send(&asked());
+    client.answer()
+}
+
 #[test]
 fn an_answer_is_kept_and_told_to_each_client_in_its_own_way() {
-    let server = Server::start(Manner::Answers([192, 0, 2, 1]));
+    let server = Server::with([192, 0, 2, 1]);
     let lab = Lab::new(&[server.address]);
     let plain = lab.ask(&asked());
     assert_eq!(plain.edns, None, "EDNS is only for who speaks it");
@@ -33,7 +44,7 @@ fn an_answer_is_kept_and_told_to_each_client_in_its_own_way() {
         (other.id, vec!["192.0.2.1".to_owned()])
     );
     assert_eq!(told.queries[0].name().to_string(), "WWW.eXample.com.");
-    assert_eq!(told.answers[0].name.to_string(), "WWW.eXample.com.");
+    assert_eq!(told.answers[0].name, *told.queries[0].name());
     assert_eq!(told.edns.unwrap().max_payload(), 1232);
     assert!(told.answers[0].ttl <= 300);
     assert_eq!(answers(&lab.converse(&[asked()])[0]), ["192.0.2.1"]);
@@ -42,7 +53,7 @@ fn an_answer_is_kept_and_told_to_each_client_in_its_own_way() {
 
 #[test]
 fn what_may_have_another_answer_is_another_question() {
-    let server = Server::start(Manner::Answers([192, 0, 2, 1]));
+    let server = Server::with([192, 0, 2, 1]);
     let lab = Lab::new(&[server.address]);
     let mut secure = edns_query("www.example.com.", RecordType::A, 1232);
     secure.edns.as_mut().unwrap().set_dnssec_ok(true);
@@ -75,81 +86,118 @@ fn what_may_have_another_answer_is_another_question() {
 
 #[test]
 fn sandboxes_share_what_the_same_servers_said_in_the_same_place() {
-    let server = Server::start(Manner::Answers([192, 0, 2, 1]));
+    let server = Server::with([192, 0, 2, 1]);
     let lab = Lab::new(&[server.address]);
     lab.ask(&asked());
     let sharing = lab.also(OTHER, Place::Host, &[server.address]);
-    lab.ask_at(sharing, &asked());
+    ask_at(sharing);
     assert_eq!(server.datagrams(), 1);
     let inside = Place::Sandbox(OTHER);
     let apart = lab.also(OTHER, inside, &[server.address]);
-    lab.ask_at(apart, &asked());
+    ask_at(apart);
     assert_eq!(server.datagrams(), 2);
 }
 
 #[test]
-fn that_there_is_no_such_name_is_kept_if_the_zone_says_for_how_long() {
-    for (manner, times) in [
-        (Manner::Denies(Some(60)), 1),
-        (Manner::Denies(Some(0)), 3),
-        (Manner::Denies(None), 3),
-        (Manner::Lives(0, [192, 0, 2, 1]), 3),
-        (Manner::Lives(1 << 31, [192, 0, 2, 1]), 3),
-        (Manner::Says(ResponseCode::ServFail), 3),
+fn an_answer_is_kept_as_long_as_it_lives_with_the_time_that_is_left() {
+    let server = Server::of(Zone::of([[192, 0, 2, 1]], 20));
+    let lab = Lab::new(&[server.address]);
+    let ttl = || lab.ask(&asked()).answers[0].ttl;
+    assert_eq!(ttl(), 20);
+    lab.clock.pass(15 * SECOND);
+    assert_eq!((ttl(), server.datagrams()), (5, 1));
+    lab.clock.pass(5 * SECOND);
+    assert_eq!((ttl(), server.datagrams()), (20, 2));
+}
+
+#[test]
+fn what_nobody_said_for_how_long_to_believe_is_asked_each_time() {
+    for (server, times) in [
+        (Server::of(Zone::empty(60)), 1),
+        (Server::of(Zone::empty(0)), 3),
+        (Server::bad(Fault::DeniesBarely), 3),
+        (Server::of(Zone::of([[192, 0, 2, 1]], 0)), 3),
+        (Server::bad(Fault::LivesNever([192, 0, 2, 1])), 3),
     ] {
-        let server = Server::start(manner);
         let lab = Lab::new(&[server.address]);
         let codes: Vec<_> = (0..3).map(|_| lab.ask(&asked()).response_code).collect();
         assert!(codes.iter().all(|code| *code == codes[0]), "{codes:?}");
-        assert_eq!(server.datagrams(), times, "{manner:?}");
+        assert_eq!(server.datagrams(), times, "{codes:?}");
     }
 }
 
 #[test]
-fn what_many_ask_at_once_is_asked_once() {
-    let server = Server::start(Manner::Slow(Duration::from_millis(300), [192, 0, 2, 1]));
+fn servers_that_failed_are_left_alone_for_a_second_then_for_two() {
+    let failing = Server::bad(Fault::Says(ResponseCode::ServFail));
+    let refusing = Server::bad(Fault::Says(ResponseCode::Refused));
+    let lab = Lab::new(&[failing.address, refusing.address]);
+    let times = || {
+        let over_udp = lab.ask(&asked());
+        let over_tcp = lab.converse(&[asked()]).remove(0);
+        for reply in [over_udp, over_tcp] {
+            assert_eq!(reply.response_code, ResponseCode::ServFail);
+        }
+        assert_eq!(failing.datagrams(), refusing.datagrams());
+        failing.datagrams() + failing.streams()
+    };
+    assert_eq!([times(), times()], [1, 1]);
+    lab.clock.pass(SECOND);
+    assert_eq!(times(), 2);
+    lab.clock.pass(SECOND);
+    assert_eq!(times(), 2);
+    lab.clock.pass(SECOND);
+    assert_eq!(times(), 3);
+}
+
+#[test]
+fn an_error_that_is_an_answer_is_kept_for_a_second() {
+    let server = Server::bad(Fault::Says(ResponseCode::FormErr));
     let lab = Lab::new(&[server.address]);
-    let clients: Vec<_> = (0..50).map(|_| lab.client()).collect();
+    let asks = || {
+        assert_eq!(lab.ask(&asked()).response_code, ResponseCode::FormErr);
+        server.datagrams()
+    };
+    // with EDNS and without
+    assert_eq!([asks(), asks()], [2, 2]);
+    lab.clock.pass(SECOND);
+    assert_eq!(asks(), 4);
+}
+
+#[test]
+fn what_many_ask_at_once_is_asked_once() {
+    let server = Server::held(Zone::of([[192, 0, 2, 1]], 300));
+    let lab = Lab::new(&[server.address]);
+    let clients: Vec<_> = (0..50).map(|_| lab.begin(&asked())).collect();
+    // this came after them, so they are all under way
+    lab.ask(&query("web.", RecordType::A));
+    until(|| server.datagrams() == 1);
+    server.release();
     for client in &clients {
-        client.send(&asked().to_vec().unwrap()).unwrap();
-    }
-    for client in &clients {
-        let mut reply = [0; 512];
-        let length = client.recv(&mut reply).unwrap();
-        let reply = Message::from_vec(&reply[..length]).unwrap();
-        assert_eq!(answers(&reply), ["192.0.2.1"]);
+        assert_eq!(answers(&client.answer()), ["192.0.2.1"]);
     }
     assert_eq!(server.datagrams(), 1);
 }
 
 #[test]
 fn a_sandbox_that_ends_takes_no_answer_of_another_with_it() {
-    let server = Server::start(Manner::Loses([192, 0, 2, 1]));
+    let server = Server::bad(Fault::Loses([192, 0, 2, 1]));
     let lab = Lab::new(&[]);
     let first = lab.also(OTHER, Place::Host, &[server.address]);
-    let second = lab.also(
-        SandboxId::from_bytes([7; 32]),
-        Place::Host,
-        &[server.address],
-    );
-    let leader = client(first);
-    leader.send(&asked().to_vec().unwrap()).unwrap();
+    let third = SandboxId::from_bytes([7; 32]);
+    let second = lab.also(third, Place::Host, &[server.address]);
+    let leader = Client::of(first);
+    leader.send(&asked());
     // the first query is on its way, and its answer lost
-    while server.datagrams() == 0 {
-        thread::yield_now();
-    }
-    let follower = client(second);
-    follower.send(&asked().to_vec().unwrap()).unwrap();
+    until(|| server.datagrams() == 1);
+    let follower = Client::of(second);
+    follower.send(&asked());
     lab.resolver.stop(OTHER);
-    let mut reply = [0; 512];
-    let length = follower.recv(&mut reply).unwrap();
-    let reply = Message::from_vec(&reply[..length]).unwrap();
-    assert_eq!(answers(&reply), ["192.0.2.1"]);
+    assert_eq!(answers(&follower.answer()), ["192.0.2.1"]);
 }
 
 #[test]
 fn a_server_that_knows_no_edns_is_asked_without() {
-    let server = Server::start(Manner::KnowsNoEdns([192, 0, 2, 1]));
+    let server = Server::bad(Fault::KnowsNoEdns([192, 0, 2, 1]));
     let lab = Lab::new(&[server.address]);
     assert_eq!(answers(&lab.ask(&asked())), ["192.0.2.1"]);
     assert_eq!(server.datagrams(), 2);

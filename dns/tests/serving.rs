@@ -4,13 +4,17 @@
 
 mod lab;
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
+use lab::authority::Zone;
+use lab::client::{Client, Connection};
+use lab::clock::awaited;
 use lab::resolver::Lab;
-use lab::upstream::{Manner, Server};
+use lab::server::Server;
 use lab::{NETWORK, SANDBOX, answers, query, sockets};
 use rnet_dns::EndpointNames;
 use rnet_model::EndpointId;
@@ -58,33 +62,28 @@ fn a_name_is_known_as_soon_as_the_update_returns_and_unknown_again_likewise() {
 
 #[test]
 fn an_answer_under_way_does_not_hold_up_the_others_of_its_connection() {
-    let slow = Server::start(Manner::Slow(Duration::from_millis(500), [192, 0, 2, 1]));
+    let slow = Server::held(Zone::of([[192, 0, 2, 1]], 300));
     let lab = Lab::new(&[slow.address]);
-    let queries = [
-        query("slow.example.", RecordType::A),
-        query("web.", RecordType::A),
-    ];
-    let replies = lab.converse(&queries);
-    assert_eq!(
-        [replies[0].id, replies[1].id],
-        [queries[1].id, queries[0].id]
-    );
-    assert_eq!(
-        answers(&replies[1]),
-        ["192.0.2.1"],
-        "a client that has asked may close its side"
-    );
+    let mut connection = Connection::to(lab.address);
+    connection.send(&query("slow.example.com.", RecordType::A));
+    connection.send(&query("web.", RecordType::A));
+    // a client that has asked may close its side
+    connection.finish();
+    assert_eq!(answers(&connection.answer().unwrap()), ["10.0.0.2"]);
+    slow.release();
+    assert_eq!(answers(&connection.answer().unwrap()), ["192.0.2.1"]);
+    assert!(connection.answer().is_none());
 }
 
 #[test]
 fn garbage_does_not_stop_the_resolver() {
     let lab = Lab::new(&[]);
-    let client = lab.client();
+    let client = Client::of(lab.address);
     for garbage in [&b""[..], b"x", &[0xff; 40], &[0; 4096], &[0x55; 9000]] {
-        client.send(garbage).unwrap();
+        client.send_bytes(garbage);
     }
     let mut stream = TcpStream::connect(lab.address).unwrap();
-    std::io::Write::write_all(&mut stream, &[0xff; 300]).unwrap();
+    stream.write_all(&[0xff; 300]).unwrap();
     drop(stream);
     assert_eq!(
         answers(&lab.ask(&query("web.", RecordType::A))),
@@ -95,18 +94,17 @@ fn garbage_does_not_stop_the_resolver() {
 #[test]
 fn connections_in_excess_wait_until_idle_ones_are_closed_and_datagrams_do_not() {
     let lab = Lab::new(&[]);
-    let idle: Vec<_> = (0..64)
-        .map(|_| TcpStream::connect(lab.address).unwrap())
-        .collect();
-    assert_eq!(
-        answers(&lab.ask(&query("web.", RecordType::A))),
-        ["10.0.0.2"]
-    );
-    let begun = Instant::now();
-    assert_eq!(lab.converse(&[query("web.", RecordType::A)]).len(), 1);
-    assert!(begun.elapsed() > Duration::from_secs(5));
-    let closed = std::io::Read::read(&mut &idle[0], &mut [0]).unwrap();
-    assert_eq!(closed, 0);
+    let idle: Vec<_> = (0..64).map(|_| Connection::to(lab.address)).collect();
+    let asked = query("web.", RecordType::A);
+    let mut waiting = Connection::to(lab.address);
+    waiting.send(&asked);
+    assert_eq!(answers(&lab.ask(&asked)), ["10.0.0.2"]);
+    assert!(waiting.waits());
+    lab.clock.pass(Duration::from_secs(10));
+    assert_eq!(answers(&waiting.answer().unwrap()), ["10.0.0.2"]);
+    for mut connection in idle {
+        assert!(connection.answer().is_none());
+    }
 }
 
 #[test]
@@ -140,22 +138,17 @@ fn a_resolver_that_is_dropped_leaves_no_socket_behind() {
     let Lab {
         resolver,
         address,
-        runtime,
+        clock,
     } = Lab::new(&[]);
     drop(resolver);
     bound_again(address);
-    drop(runtime);
+    drop(clock);
 }
 
 /// Sockets on an address whose former sockets are being closed.
 fn bound_again(address: SocketAddr) -> (UdpSocket, TcpListener) {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    loop {
-        let both = UdpSocket::bind(address)
-            .and_then(|udp| TcpListener::bind(address).map(|tcp| (udp, tcp)));
-        match both {
-            Ok(sockets) => return sockets,
-            Err(error) => assert!(Instant::now() < deadline, "{error}"),
-        }
-    }
+    awaited(|| {
+        let udp = UdpSocket::bind(address).ok()?;
+        Some((udp, TcpListener::bind(address).ok()?))
+    })
 }

@@ -2,11 +2,16 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod authority;
+pub(crate) mod client;
+pub(crate) mod clock;
+pub(crate) mod faults;
 pub(crate) mod resolver;
-pub(crate) mod upstream;
+pub(crate) mod server;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::{Name, RecordType};
@@ -14,6 +19,8 @@ use rnet_dns::{Directory, EndpointNames, Forwarding, View};
 use rnet_model::{EndpointId, NetworkId, PortRange, Protocol, SandboxId};
 
 pub(crate) const SANDBOX: SandboxId = SandboxId::from_bytes([9; 32]);
+/// How long a busy machine is waited for before a test fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
 
 /// A directory whose one network, "mynet", has `endpoints`: names and addresses.
