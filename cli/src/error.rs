@@ -53,6 +53,12 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("{path} is no profile of system calls: JSON is expected")]
+    Profile {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
     #[error("cannot read {path}: {reason}", path = path.display())]
     EnvFile { path: PathBuf, reason: String },
     #[error("cannot render --format {format:?}")]

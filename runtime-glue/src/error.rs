@@ -91,6 +91,15 @@ pub enum RuntimeError {
         /// The controller that does it.
         controller: &'static str,
     },
+    /// A device of the host that a container is to have is none.
+    #[error("error gathering device information while adding custom device {path:?}")]
+    Device {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The monitor of a container said no.
     #[error("cannot {operation} container {id}: {message}")]
     Refused {

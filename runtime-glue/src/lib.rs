@@ -7,13 +7,16 @@
 mod capability;
 mod cgroup;
 pub mod defaults;
+mod device;
 mod error;
 pub mod image;
 mod init;
 mod limits;
 pub mod log;
 mod record;
+mod rlimit;
 mod runtime;
+pub mod seccomp;
 pub mod shim;
 pub mod spec;
 mod sys;

@@ -1,10 +1,14 @@
 //! What a container is to be: our own subset of the ideas of the OCI runtime specification (config.md).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::device::{Access, DeviceFile, DeviceKind, DeviceMistake, DeviceRule, Devices};
 pub use crate::limits::{Ceiling, CpuTime, Limits, Measure, Throttle};
+pub use crate::rlimit::{ProcessLimit, ProcessResource, UnknownResource};
+pub use crate::seccomp::Seccomp;
 use crate::{Capabilities, RuntimeError};
 
 /// The kernel's limit (__NEW_UTS_LEN).
@@ -23,6 +27,8 @@ pub struct Spec {
     pub open_stdin: bool,
     /// Whether the standard input ends with the input of the first client that attached to it.
     pub stdin_once: bool,
+    /// Whether a process of ours is the first, which passes on signals and waits for orphans.
+    pub init: bool,
     /// The host name in the container's own UTS namespace.
     pub hostname: String,
     /// The root file system.
@@ -33,6 +39,10 @@ pub struct Spec {
     pub capabilities: Capabilities,
     /// Whether no process may gain privileges by executing a file (prctl(2), PR_SET_NO_NEW_PRIVS).
     pub no_new_privileges: bool,
+    /// Which system calls they may make.
+    pub seccomp: Seccomp,
+    /// The devices it sees and may use beside those that every program expects.
+    pub devices: Devices,
     /// Absolute paths hidden from the container; those that do not exist are passed over.
     pub masked_paths: Vec<String>,
     /// Absolute paths that cannot be written to; those that do not exist are passed over.
@@ -44,6 +54,12 @@ pub struct Spec {
     pub cgroup: Option<String>,
     /// What it may use up.
     pub limits: Limits,
+    /// What each of its processes may use up (setrlimit(2)).
+    pub rlimits: Vec<ProcessLimit>,
+    /// How soon the kernel ends its processes for want of memory (proc_pid_oom_score_adj(5)); none for as the daemon's.
+    pub oom_score_adj: Option<i32>,
+    /// Variables of the kernel that its namespaces have for themselves, such as `kernel.msgmax`.
+    pub sysctls: BTreeMap<String, String>,
     /// The signal that asks the first process to end.
     pub stop_signal: i32,
     /// The file its output is recorded in; none records nothing.
@@ -157,4 +173,7 @@ pub struct ExecSpec {
     pub process: Process,
     /// Whether it has a standard input; else it reads end-of-file.
     pub open_stdin: bool,
+    /// Whether it has every capability there is, whatever the container's are.
+    #[serde(default)]
+    pub privileged: bool,
 }

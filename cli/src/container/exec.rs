@@ -29,6 +29,9 @@ pub(crate) struct Exec {
     /// Run as this user
     #[arg(short, long, value_name = "USER[:GROUP]")]
     user: Option<String>,
+    /// Give the command every capability
+    #[arg(long)]
+    privileged: bool,
     /// Start in this directory
     #[arg(short, long, value_name = "DIRECTORY")]
     workdir: Option<String>,
@@ -64,6 +67,7 @@ impl Exec {
             env: Some(env::variables(&self.env_file, &self.env)?),
             cmd: Some(command),
             user: self.user,
+            privileged: self.privileged.then_some(true),
             working_dir: self.workdir,
             ..Default::default()
         };

@@ -10,6 +10,7 @@ pub(crate) mod port;
 pub(crate) mod ps;
 pub(crate) mod request;
 pub(crate) mod run;
+pub(crate) mod security;
 pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod top;

@@ -7,10 +7,13 @@ use clap::{ArgAction, Args};
 use rnet_model::{ContainerLink, MacAddress};
 
 use super::limits::Limits;
+use super::security::Security;
 use crate::parse::attachment::Attachment;
+use crate::parse::device::Ulimit;
 use crate::parse::host_entry::HostEntry;
 use crate::parse::pair::Pair;
 use crate::parse::ports::{Expose, Publish};
+use crate::parse::units::Bytes;
 use crate::parse::volume::{Bind, Tmpfs};
 
 /// What a container is to be.
@@ -43,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
     pub(crate) resources: Resources,
+    #[command(flatten)]
+    pub(crate) security: Security,
 
     /// The image, then the command to run in it and its arguments
     #[arg(
@@ -73,12 +78,9 @@ pub(crate) struct Process {
     /// Run this in front of the command, instead of the image's entry point
     #[arg(long, value_name = "COMMAND")]
     pub(crate) entrypoint: Option<String>,
-    /// Add a capability
-    #[arg(long, value_name = "CAPABILITY")]
-    pub(crate) cap_add: Vec<String>,
-    /// Drop a capability
-    #[arg(long, value_name = "CAPABILITY")]
-    pub(crate) cap_drop: Vec<String>,
+    /// Run a small first process before it, which passes on signals and waits for orphans
+    #[arg(long)]
+    pub(crate) init: bool,
     /// Stop it by this signal [default: TERM]
     #[arg(long, value_name = "SIGNAL")]
     pub(crate) stop_signal: Option<String>,
@@ -126,7 +128,7 @@ pub(crate) struct NetworkOptions {
     /// Name the container's host
     #[arg(short = 'h', long)]
     pub(crate) hostname: Option<String>,
-    /// Set a variable of the kernel for its network, for instance net.ipv4.ip_forward=1
+    /// Set a variable of the kernel for its namespaces, for instance net.ipv4.ip_forward=1
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) sysctl: Vec<Pair>,
     /// Ask this DNS server
@@ -149,6 +151,15 @@ pub(crate) struct NetworkOptions {
 pub(crate) struct Resources {
     #[command(flatten)]
     pub(crate) limits: Limits,
+    /// Limit each of its processes, for instance nofile=1024:2048
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    pub(crate) ulimit: Vec<Ulimit>,
+    /// Let its processes be ended sooner or later than others when memory is short, -1000 to 1000
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub(crate) oom_score_adj: Option<i64>,
+    /// Make its /dev/shm so large [default: 64m]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) shm_size: Option<Bytes>,
     /// Let it not write to its root file system
     #[arg(long)]
     pub(crate) read_only: bool,

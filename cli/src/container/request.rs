@@ -7,6 +7,7 @@ use bollard::models::{ContainerCreateBody, EndpointSettings, HostConfig, Network
 use super::options::{NetworkOptions, Options};
 use crate::error::{Error, Result};
 use crate::parse::attachment::Attachment;
+use crate::parse::device::Ulimit;
 use crate::parse::host_entry::HostEntry;
 use crate::parse::ports::{Expose, Publish};
 use crate::parse::{env, pair, ports, volume};
@@ -28,6 +29,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         process,
         network,
         resources,
+        security,
         ..
     } = options;
     let mut words = options.image_and_command.into_iter();
@@ -63,11 +65,14 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         tmpfs: Some(volume::tmpfs(&resources.tmpfs)).filter(|mounts| !mounts.is_empty()),
         binds: some(binds.iter().map(|it| it.as_str().to_owned()).collect()),
         volumes_from: some(resources.volumes_from),
-        cap_add: some(process.cap_add),
-        cap_drop: some(process.cap_drop),
+        init: process.init.then_some(true),
+        ulimits: some(resources.ulimit.iter().map(Ulimit::limit).collect()),
+        oom_score_adj: resources.oom_score_adj,
+        shm_size: resources.shm_size.map(|bytes| bytes.0),
         ..Default::default()
     };
     resources.limits.set(&mut host_config);
+    security.set(&mut host_config)?;
     Ok(ContainerCreateBody {
         image,
         cmd: some(command),

@@ -1,6 +1,7 @@
 //! The words of the command line, each parsed before anything is asked of the daemon.
 
 pub(crate) mod attachment;
+pub(crate) mod device;
 pub(crate) mod env;
 pub(crate) mod host_entry;
 pub(crate) mod moment;

@@ -146,7 +146,10 @@ fn describe(daemon: &Daemon) -> Result<SystemInfo> {
             driver: Some(daemon.firewall().to_owned()),
             info: None,
         }),
-        security_options: Some(vec!["name=cgroupns".to_owned()]),
+        security_options: Some(vec![
+            "name=seccomp,profile=builtin".to_owned(),
+            "name=cgroupns".to_owned(),
+        ]),
         warnings: Some(conflicts.iter().map(Conflict::to_string).collect()),
         ..SystemInfo::default()
     })

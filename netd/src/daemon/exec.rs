@@ -98,11 +98,6 @@ impl Daemon {
         if config.cmd.as_ref().is_none_or(Vec::is_empty) {
             return Err(Error::invalid("No exec command specified"));
         }
-        if config.privileged.unwrap_or(false) {
-            return Err(Error::Unsupported(
-                "Privileged is not supported by rnet yet: leave it out".into(),
-            ));
-        }
         let id = ContainerId::from_bytes(random_bytes()).to_string();
         let exec = Exec {
             id: id.clone(),
@@ -227,6 +222,7 @@ impl Daemon {
         let spec = ExecSpec {
             process: process(&container, &exec.config),
             open_stdin: exec.config.attach_stdin.unwrap_or(false),
+            privileged: exec.config.privileged.unwrap_or(false),
         };
         self.runtime
             .exec(&container.id, &spec)

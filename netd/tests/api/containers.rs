@@ -77,9 +77,9 @@ async fn a_container_that_cannot_be_is_refused_and_leaves_nothing() {
             "signal",
         ),
         (
-            with(json!({"Privileged": true})),
+            with(json!({"MemorySwappiness": 0})),
             501,
-            "HostConfig.Privileged",
+            "HostConfig.MemorySwappiness",
         ),
         // clients take 404 for a missing image
         (

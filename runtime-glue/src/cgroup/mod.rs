@@ -2,6 +2,7 @@
 //!
 //! A limit is set where its controller lives; joining, killing and removing concern all hierarchies.
 
+mod devices;
 mod freezer;
 mod hierarchy;
 mod limits;

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use super::bounds::Bounds;
 use super::security::Privileges;
 use super::{Command, Identity, MonitorEnds, Plan, Step, Target, Terminals, streams};
 use crate::RuntimeError;
@@ -24,6 +25,11 @@ pub(crate) fn prepare(
         let reason = "the container has no pseudoterminals".to_owned();
         return Err(RuntimeError::InvalidSpec { reason });
     }
+    let privileges = if exec.privileged {
+        Privileges::all(spec)?
+    } else {
+        Privileges::of(spec)?
+    };
     let (child_ends, ends) = streams(exec.open_stdin, terminals.filter(|_| process.tty))?;
     let mut steps = vec![Step::DieWithMonitor];
     steps.extend(
@@ -45,9 +51,11 @@ pub(crate) fn prepare(
         Step::OwnStreams {
             stdin: exec.open_stdin || process.tty,
         },
-        Step::Restrict(Privileges::new(spec.capabilities, spec.no_new_privileges)?),
+        Step::Bound(Bounds::of(spec)?),
+        Step::Become(privileges.identity()),
         Step::DieWithMonitor,
         Step::ResetSignals,
+        Step::Confine(privileges),
         Step::Execute(Command::new(process)?),
     ]);
     Ok((

@@ -10,12 +10,15 @@
 //!   <------------------------ end-of-file ----- the program runs: the channel closes on exec
 //! ```
 
+mod bounds;
 mod command;
 mod container;
 mod devices;
 mod exec;
+mod filesystems;
 mod identity;
 mod mounts;
+mod reaper;
 mod security;
 mod stdio;
 mod step;
@@ -31,6 +34,7 @@ use rustix::process::Pid;
 use crate::{RuntimeError, sys};
 pub(crate) use command::Command;
 pub(crate) use container::{Prepared, prepare};
+pub(crate) use devices::{found as devices_of, rules as device_rules};
 pub(crate) use exec::prepare as prepare_exec;
 pub(crate) use identity::Identity;
 use stdio::streams;
@@ -108,7 +112,7 @@ impl Plan {
                 }
             }
         }));
-        sys::exit()
+        sys::exit(1)
     }
 }
 

@@ -81,10 +81,15 @@ pub(super) fn leave_the_host_alone() -> Result<()> {
 ///
 /// `directories` are opened in the order in which the options number them, from [`OVERLAY_BASE`] on, in this mount
 /// namespace: the kernel takes none of another.
-pub(super) fn overlay(directories: &[CString], options: &CStr, place: &CStr) -> Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+pub(super) fn overlay(
+    directories: &[CString],
+    options: &CStr,
+    flags: MountFlags,
+    place: &CStr,
+) -> Result<OwnedFd> {
+    let by_path = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     for (expected, directory) in (OVERLAY_BASE..).zip(directories) {
-        let opened = rustix::fs::open(directory.as_c_str(), flags, Mode::empty())?;
+        let opened = rustix::fs::open(directory.as_c_str(), by_path, Mode::empty())?;
         let moved = rustix::io::fcntl_dupfd_cloexec(&opened, expected)?;
         if std::os::fd::AsRawFd::as_raw_fd(&moved) != expected {
             return Err(Errno::MFILE);
@@ -93,8 +98,8 @@ pub(super) fn overlay(directories: &[CString], options: &CStr, place: &CStr) -> 
         std::mem::forget(moved);
     }
     rustix::process::chdir(c"/proc/self/fd")?;
-    rustix::mount::mount(c"overlay", place, c"overlay", MountFlags::NODEV, options)?;
-    rustix::fs::open(place, flags, Mode::empty())
+    rustix::mount::mount(c"overlay", place, c"overlay", flags, options)?;
+    rustix::fs::open(place, by_path, Mode::empty())
 }
 
 /// Hides a path: a file behind /dev/null, a directory behind an empty one. What does not exist needs no hiding.

@@ -1,41 +1,96 @@
-//! Giving up privileges: user, groups, capabilities, and the way to gain new ones.
+//! Giving up privileges: user, groups, capabilities, system calls, and the way to gain new ones.
 
+use libc::sock_filter;
 use rustix::io::Result;
 use rustix::process::Gid;
 use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
 use super::Identity;
-use crate::{Capabilities, RuntimeError};
+use crate::spec::Spec;
+use crate::{Capabilities, RuntimeError, sys};
 
 /// The privileges a process is left with.
 pub(crate) struct Privileges {
     keep: CapabilitySet,
+    no_new: bool,
+    /// The system calls it may make; none for all.
+    filter: Option<Vec<sock_filter>>,
+}
+
+/// How a process becomes its user.
+pub(crate) struct Identification {
     /// Each capability of our bounding set that goes.
     drop: Vec<CapabilitySet>,
-    no_new: bool,
 }
 
 impl Privileges {
-    /// Refuses capabilities this machine does not let us hand on.
-    pub(crate) fn new(keep: Capabilities, no_new: bool) -> std::result::Result<Self, RuntimeError> {
-        let available = Capabilities::available();
-        let missing = keep.difference(available);
+    /// Those of every process of a container; refuses capabilities this machine does not let us hand on.
+    pub(crate) fn of(spec: &Spec) -> std::result::Result<Self, RuntimeError> {
+        let keep = spec.capabilities;
+        let missing = keep.difference(Capabilities::available());
         if !missing.is_empty() {
             let reason = format!("{missing} cannot be given: the daemon itself is not allowed it");
             return Err(RuntimeError::InvalidSpec { reason });
         }
-        let drop = available.difference(keep).each().collect();
         Ok(Self {
             keep: keep.kernel_set(),
-            drop,
-            no_new,
+            no_new: spec.no_new_privileges,
+            filter: spec.seccomp.filter(keep)?,
         })
     }
 
-    /// Takes `identity` and nothing but these privileges, in the order that capabilities(7) asks for.
+    /// Those of a process that may do all there is to be done in a container.
+    pub(crate) fn all(spec: &Spec) -> std::result::Result<Self, RuntimeError> {
+        let own = Self::of(spec)?;
+        let keep = Capabilities::available().kernel_set();
+        Ok(Self { keep, ..own })
+    }
+
+    /// What goes with becoming the user already.
+    pub(crate) fn identity(&self) -> Identification {
+        let keep = Capabilities::of(self.keep);
+        let drop = Capabilities::available().difference(keep).each().collect();
+        Identification { drop }
+    }
+
+    /// Keeps nothing but these privileges.
     ///
     /// The inheritable and ambient sets end up empty (CVE-2022-24769): the program of a user other than root gets
     /// no capabilities unless its file has some.
+    pub(super) fn take(&self) -> Result<()> {
+        thread::clear_ambient_capability_set()?;
+        if self.no_new {
+            // then no privilege is needed to filter, and the filter need let through nothing but the program's start
+            self.keep()?;
+            thread::set_no_new_privs(true)?;
+            return self.filter.as_deref().map_or(Ok(()), sys::filter_calls);
+        }
+        if let Some(filter) = &self.filter {
+            let all = thread::capabilities(None)?.permitted;
+            let able = CapabilitySets {
+                effective: all,
+                permitted: all,
+                inheritable: CapabilitySet::empty(),
+            };
+            thread::set_capabilities(None, able)?;
+            sys::filter_calls(filter)?;
+        }
+        self.keep()
+    }
+
+    /// Keeps no capabilities but these.
+    pub(super) fn keep(&self) -> Result<()> {
+        let keep = CapabilitySets {
+            effective: self.keep,
+            permitted: self.keep,
+            inheritable: CapabilitySet::empty(),
+        };
+        thread::set_capabilities(None, keep)
+    }
+}
+
+impl Identification {
+    /// Becomes `identity`, in the order that capabilities(7) asks for; what capabilities there are stay permitted.
     pub(super) fn take(&self, identity: &Identity) -> Result<()> {
         rustix::process::umask(rustix::fs::Mode::from(0o022));
         for capability in &self.drop {
@@ -51,17 +106,6 @@ impl Privileges {
         let (uid, gid) = (identity.uid(), identity.gid());
         thread::set_thread_res_gid(gid, gid, gid)?;
         thread::set_thread_res_uid(uid, uid, uid)?;
-        thread::set_keep_capabilities(false)?;
-        thread::clear_ambient_capability_set()?;
-        let sets = CapabilitySets {
-            effective: self.keep,
-            permitted: self.keep,
-            inheritable: CapabilitySet::empty(),
-        };
-        thread::set_capabilities(None, sets)?;
-        if self.no_new {
-            thread::set_no_new_privs(true)?;
-        }
-        Ok(())
+        thread::set_keep_capabilities(false)
     }
 }

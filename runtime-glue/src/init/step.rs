@@ -7,12 +7,14 @@ use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Result;
-use rustix::mount::MountAttrFlags;
+use rustix::mount::{MountAttrFlags, MountFlags};
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
 
+use super::bounds::{Bounds, Sysctl};
 use super::command::{self, Command};
+use super::devices::Node;
 use super::mounts::{self, MountOption};
-use super::security::Privileges;
+use super::security::{Identification, Privileges};
 use super::stdio::ChildEnds;
 use super::{Context, Target};
 use crate::sys;
@@ -37,6 +39,7 @@ pub(crate) enum Step {
         directories: Vec<CString>,
         options: CString,
         place: CString,
+        device_files: bool,
     },
     /// Mounts a new file system.
     FileSystem {
@@ -56,6 +59,10 @@ pub(crate) enum Step {
         target: Target,
         destination: CString,
     },
+    /// Makes a device file.
+    Node(Node),
+    /// Sets a variable of the kernel that a namespace has for itself.
+    Sysctl(Sysctl),
     /// Makes a directory.
     Directory(Target),
     /// Hides a path.
@@ -83,8 +90,14 @@ pub(crate) enum Step {
     AwaitIdentity,
     /// Goes where the program is to start.
     WorkingDirectory(Target),
-    /// Becomes who it is to be, with no privileges but these.
-    Restrict(Privileges),
+    /// Takes the limits of every process of the container.
+    Bound(Bounds),
+    /// Becomes who it is to be, who can have no capabilities but some.
+    Become(Identification),
+    /// Stays behind as the first process, and goes on in a child.
+    StandBehind(Privileges),
+    /// Keeps no privileges but these.
+    Confine(Privileges),
     /// Takes every signal as the kernel does by default.
     ResetSignals,
     /// Runs the program.
@@ -107,8 +120,13 @@ impl Step {
                 directories,
                 options,
                 place,
+                device_files,
             } => {
-                context.root = Some(mounts::overlay(directories, options, place)?);
+                let flags = match device_files {
+                    true => MountFlags::empty(),
+                    false => MountFlags::NODEV,
+                };
+                context.root = Some(mounts::overlay(directories, options, flags, place)?);
                 Ok(())
             }
             Self::FileSystem {
@@ -127,6 +145,8 @@ impl Step {
                 target,
                 destination,
             } => target.link(context.root()?, destination),
+            Self::Node(node) => node.make(context.root()?),
+            Self::Sysctl(sysctl) => sysctl.set(context.root()?),
             Self::Directory(target) => target.directory(context.root()?).map(drop),
             Self::Mask(target) => mounts::mask(context.root()?, target),
             Self::Protect(target) => mounts::protect(context.root()?, target),
@@ -142,7 +162,10 @@ impl Step {
             Self::CloseRest { but } => context.close_the_rest(*but),
             Self::AwaitIdentity => context.await_identity(),
             Self::WorkingDirectory(target) => go_to(target),
-            Self::Restrict(privileges) => privileges.take(&context.identity),
+            Self::Bound(bounds) => bounds.take(),
+            Self::Become(who) => who.take(&context.identity),
+            Self::StandBehind(privileges) => super::reaper::stand_behind(privileges),
+            Self::Confine(privileges) => privileges.take(),
             Self::ResetSignals => {
                 sys::reset_signals();
                 Ok(())
@@ -176,6 +199,8 @@ impl fmt::Display for Step {
             } => {
                 write!(f, "link {target} to {}", destination.to_string_lossy())
             }
+            Self::Node(node) => write!(f, "make the device {}", node.target),
+            Self::Sysctl(sysctl) => write!(f, "set {sysctl}"),
             Self::Directory(target) => write!(f, "make the directory {target}"),
             Self::Mask(target) => write!(f, "mask {target}"),
             Self::Protect(target) | Self::Freeze(target) => write!(f, "mount {target} read-only"),
@@ -187,7 +212,10 @@ impl fmt::Display for Step {
             Self::CloseRest { .. } => write!(f, "close the descriptors of the monitor"),
             Self::AwaitIdentity => write!(f, "wait to be started"),
             Self::WorkingDirectory(target) => write!(f, "change to the working directory {target}"),
-            Self::Restrict(_) => write!(f, "give up privileges"),
+            Self::Bound(bounds) => write!(f, "set {bounds}"),
+            Self::Become(_) => write!(f, "become the user"),
+            Self::StandBehind(_) => write!(f, "leave the first process behind"),
+            Self::Confine(_) => write!(f, "give up privileges"),
             Self::ResetSignals => write!(f, "reset signals"),
             Self::Execute(command) => write!(f, "{}{command}", command::STEP),
         }

@@ -65,14 +65,14 @@ impl Target {
 
     /// The directory, made with its parents if it does not exist.
     pub(crate) fn directory(&self, root: BorrowedFd<'_>) -> Result<OwnedFd> {
-        self.make(root, 0, &|parent, name| {
+        self.make(root, &|parent, name| {
             rustix::fs::mkdirat(parent, name, Mode::from(0o755))
         })
     }
 
     /// The file, made empty and with its parents if it does not exist.
     pub(crate) fn file(&self, root: BorrowedFd<'_>) -> Result<OwnedFd> {
-        self.make(root, 0, &|parent, name| {
+        self.make(root, &|parent, name| {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             rustix::fs::openat(parent, name, flags, Mode::from(0o644)).map(drop)
         })
@@ -95,7 +95,16 @@ impl Target {
         }
     }
 
-    fn make(
+    /// What is there, made by `leaf` in its directory, with its parents, if nothing is.
+    pub(crate) fn make(
+        &self,
+        root: BorrowedFd<'_>,
+        leaf: &dyn Fn(BorrowedFd<'_>, &CString) -> Result<()>,
+    ) -> Result<OwnedFd> {
+        self.make_through(root, 0, leaf)
+    }
+
+    fn make_through(
         &self,
         root: BorrowedFd<'_>,
         links: usize,
@@ -126,7 +135,7 @@ impl Target {
                     }
                     match open_below(root, path, flags, Mode::empty()) {
                         Err(Errno::NOENT) => {
-                            return self.beyond(n, above)?.make(root, links + 1, leaf);
+                            return self.beyond(n, above)?.make_through(root, links + 1, leaf);
                         }
                         found => found?,
                     }

@@ -61,6 +61,10 @@ impl Monitor {
         })?;
         let cgroup = Cgroup::at(spec.cgroup.as_deref().unwrap_or_default())?;
         cgroup.create(&spec.limits)?;
+        let devices = init::devices_of(&spec.devices)?;
+        if !spec.devices.all {
+            cgroup.allow_devices(&init::device_rules(&spec.devices, &devices))?;
+        }
         let log = spec.log.as_deref().map(LogWriter::open).transpose();
         let log = log.map_err(RuntimeError::Log)?;
 
@@ -68,7 +72,7 @@ impl Monitor {
             plan,
             ends,
             terminals,
-        } = init::prepare(&spec, &cgroup, directory)?;
+        } = init::prepare(&spec, &cgroup, &devices, directory)?;
         let first = plan.spawn()?;
         first.wait_ready()?;
         let identity = user::resolve(root_of(&first)?.as_fd(), &spec.process)?;

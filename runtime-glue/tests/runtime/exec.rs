@@ -30,6 +30,7 @@ fn both_outputs_and_the_code_come_back() {
     let spec = ExecSpec {
         process: process(&["sh", "-c", script]),
         open_stdin: false,
+        privileged: false,
     };
     let added = lab.runtime.exec(&id, &spec).map_err(chain).unwrap();
     let output = frames(&rest_of(added.stream));
@@ -47,6 +48,7 @@ fn input_flows_until_it_is_half_closed_and_output_goes_on() {
     let spec = ExecSpec {
         process: process(&["sh", "-c", "wc -c; echo after"]),
         open_stdin: true,
+        privileged: false,
     };
     let mut added = lab.runtime.exec(&id, &spec).map_err(chain).unwrap();
     let sent = vec![b'x'; 3_000_000];
@@ -68,6 +70,7 @@ fn a_slow_reader_gets_every_byte_and_a_gone_one_stops_nothing() {
     let spec = ExecSpec {
         process: process(&["sh", "-c", script]),
         open_stdin: false,
+        privileged: false,
     };
     let slow = lab.runtime.exec(&id, &spec).map_err(chain).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(200));
@@ -95,6 +98,7 @@ fn input_that_nobody_reads_yet_is_kept_after_the_client_went_and_keeps_nobody_bu
     let spec = ExecSpec {
         process: process(&["sh", "-c", script]),
         open_stdin: true,
+        privileged: false,
     };
     let mut added = lab.runtime.exec(&id, &spec).map_err(chain).unwrap();
     added.stream.write_all(&vec![b'x'; 200_000]).unwrap();
@@ -114,6 +118,7 @@ fn a_terminal_is_one_stream_with_a_size() {
     let mut spec = ExecSpec {
         process: process(&["sh", "-c", "tty; read line; stty size; echo got $line"]),
         open_stdin: true,
+        privileged: false,
     };
     spec.process.tty = true;
     let mut added = lab.runtime.exec(&id, &spec).map_err(chain).unwrap();
@@ -155,6 +160,7 @@ fn what_cannot_be_run_is_an_error_with_the_code_of_a_shell() {
         let spec = ExecSpec {
             process: process(&[command]),
             open_stdin: false,
+            privileged: false,
         };
         let error = lab.runtime.exec(&id, &spec).unwrap_err();
         assert_eq!(error.to_string(), message);
@@ -163,6 +169,7 @@ fn what_cannot_be_run_is_an_error_with_the_code_of_a_shell() {
     let mut spec = ExecSpec {
         process: process(&["true"]),
         open_stdin: false,
+        privileged: false,
     };
     spec.process.user = "ghost".to_owned();
     assert!(matches!(
@@ -179,6 +186,7 @@ fn a_program_has_its_own_user_environment_and_directory() {
     let mut spec = ExecSpec {
         process: process(&["sh", "-c", "id -u; pwd; echo $A $HOME"]),
         open_stdin: false,
+        privileged: false,
     };
     spec.process.user = "33:7".to_owned();
     spec.process.cwd = "/tmp".to_owned();
@@ -197,6 +205,7 @@ fn programs_end_with_the_container_and_none_are_added_after() {
     let spec = ExecSpec {
         process: process(&["sleep", "100"]),
         open_stdin: false,
+        privileged: false,
     };
     let added = lab.runtime.exec(&id, &spec).map_err(chain).unwrap();
     lab.runtime.kill(&id, 9).unwrap();

@@ -280,6 +280,7 @@ fn nothing_of_the_monitor_is_open_in_a_container() {
         let spec = rnet_runtime_glue::ExecSpec {
             process,
             open_stdin: false,
+            privileged: false,
         };
         let ran = lab.runtime.exec(&id, &spec);
         assert!(matches!(ran, Err(RuntimeError::Command { .. })), "{ran:?}");
@@ -289,6 +290,7 @@ fn nothing_of_the_monitor_is_open_in_a_container() {
     let spec = rnet_runtime_glue::ExecSpec {
         process: escape,
         open_stdin: false,
+        privileged: false,
     };
     let error = lab.runtime.exec(&id, &spec).map_err(chain).unwrap_err();
     assert!(

@@ -12,7 +12,7 @@ use std::thread;
 
 use rnet_model::ContainerId;
 use rnet_runtime_glue::log::{LogQuery, LogReader};
-use rnet_runtime_glue::spec::{Limits, Network, Process, Rootfs};
+use rnet_runtime_glue::spec::{Devices, Limits, Network, Process, Rootfs, Seccomp};
 use rnet_runtime_glue::{
     AttachOptions, ContainerState, ExecSpec, Exit, Runtime, RuntimeError, Spec, defaults,
 };
@@ -83,6 +83,7 @@ impl Lab {
             process: process(&["/bin/sh", "-c", script]),
             open_stdin: false,
             stdin_once: true,
+            init: false,
             hostname: id.short(),
             rootfs: Rootfs {
                 lower: vec![self.directory.path().join("layer")],
@@ -93,6 +94,8 @@ impl Lab {
             mounts: defaults::mounts(),
             capabilities: defaults::capabilities(),
             no_new_privileges: false,
+            seccomp: Seccomp::Default,
+            devices: Devices::default(),
             masked_paths: defaults::MASKED_PATHS
                 .iter()
                 .map(|p| (*p).to_owned())
@@ -104,6 +107,9 @@ impl Lab {
             network: Network::Namespace(self.network.clone()),
             cgroup: None,
             limits: Limits::default(),
+            rlimits: Vec::new(),
+            oom_score_adj: None,
+            sysctls: Default::default(),
             stop_signal: defaults::STOP_SIGNAL,
             log: Some(self.log(id)),
         }
@@ -156,6 +162,7 @@ impl Lab {
         let spec = ExecSpec {
             process: process(args),
             open_stdin: false,
+            privileged: false,
         };
         let mut added = self.runtime.exec(id, &spec).map_err(chain).unwrap();
         let mut output = Vec::new();

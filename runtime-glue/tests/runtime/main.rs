@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod crowd;
+mod devices;
 mod exec;
 mod isolation;
 mod keep;

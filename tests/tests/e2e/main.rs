@@ -23,6 +23,7 @@ mod port_ranges;
 mod ports;
 mod ports_reach;
 mod resolv_conf;
+mod security;
 mod start;
 mod subnets;
 mod templates;

@@ -28,7 +28,7 @@ use crate::daemon::{Daemon, dns_config, random_bytes};
 use crate::error::{Error, Result};
 use crate::state::Change;
 
-use super::{links, spec, sysctls};
+use super::{devices, links, mounts, security, sysctls, ulimits};
 
 /// A container someone asks for.
 #[derive(Clone, Debug, Default)]
@@ -118,7 +118,7 @@ fn check_host(host: &HostConfig) -> Result<()> {
     sysctls::check(host)?;
     asked_dns(host)?;
     for bind in paths(host) {
-        spec::parse_bind(bind)?;
+        mounts::parse_bind(bind)?;
     }
     for (target, options) in host.tmpfs.iter().flatten() {
         if !target.starts_with('/') {
@@ -126,7 +126,7 @@ fn check_host(host: &HostConfig) -> Result<()> {
                 "invalid tmpfs {target:?}: an absolute path is expected"
             )));
         }
-        spec::tmpfs(target, options)?;
+        mounts::tmpfs(target, options)?;
     }
     for server in host.dns.iter().flatten() {
         server.parse::<std::net::IpAddr>().map_err(|_| {
@@ -138,6 +138,7 @@ fn check_host(host: &HostConfig) -> Result<()> {
     for extra in host.extra_hosts.iter().flatten() {
         config::check_extra_host(extra)?;
     }
-    let names = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
-    spec::capabilities(&names(&host.cap_add), &names(&host.cap_drop)).map(|_| ())
+    ulimits::check(host)?;
+    devices::devices(host)?;
+    security::check(host)
 }

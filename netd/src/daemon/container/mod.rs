@@ -2,16 +2,20 @@
 
 mod connect;
 mod create;
+mod devices;
 mod files;
 mod limits;
 mod links;
+mod mounts;
 mod pause;
 mod remove;
+mod security;
 mod spec;
 mod start;
 mod stop;
 mod sysctls;
 mod take_up;
+mod ulimits;
 mod usage;
 mod wait;
 

@@ -1,4 +1,6 @@
-//! Variables of the kernel that a container asks for, those of its network: its sandbox has them from the beginning.
+//! Variables of the kernel that a container asks for: its sandbox has those of the network from the beginning.
+
+use std::collections::BTreeMap;
 
 use bollard_stubs::models::HostConfig;
 use rnet_model::{Object, Resource, SandboxId};
@@ -6,9 +8,31 @@ use rnet_model::{Object, Resource, SandboxId};
 use super::create::is_host;
 use crate::error::{Error, Result};
 
+/// Variables of the IPC namespace (kernel: ipc/ipc_sysctl.c and ipc/mq_sysctl.c), and one of the UTS namespace.
+const OWN: [&str; 9] = [
+    "kernel.domainname",
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shm_rmid_forced",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+];
+
 /// Refuses to set the host's own.
 pub(super) fn check(host: &HostConfig) -> Result<()> {
-    match host.sysctls.iter().flatten().map(|(name, _)| name).min() {
+    let names = || host.sysctls.iter().flatten().map(|(name, _)| name);
+    if let Some(name) = names()
+        .filter(|name| !is_of_network(name) && !is_own(name))
+        .min()
+    {
+        return Err(Error::invalid(format!(
+            "sysctl {name:?} is not in a separate kernel namespace: it would be the host's, too"
+        )));
+    }
+    match names().filter(|name| is_of_network(name)).min() {
         Some(name) if is_host(host) => Err(Error::invalid(format!(
             "sysctl {name:?} not allowed in host network namespace"
         ))),
@@ -16,9 +40,25 @@ pub(super) fn check(host: &HostConfig) -> Result<()> {
     }
 }
 
+/// Those that the container's own namespaces have, not its sandbox.
+pub(super) fn own(host: &HostConfig) -> BTreeMap<String, String> {
+    let asked = host.sysctls.clone().unwrap_or_default().into_iter();
+    asked.filter(|(name, _)| is_own(name)).collect()
+}
+
+fn is_of_network(name: &str) -> bool {
+    name.starts_with("net.")
+}
+
+fn is_own(name: &str) -> bool {
+    let clean = !name.contains('/') && !name.split('.').any(str::is_empty);
+    OWN.contains(&name) || (name.starts_with("fs.mqueue.") && clean)
+}
+
 /// What a sandbox of this container has, in the order of the names.
 pub(super) fn resources(host: &HostConfig, sandbox: SandboxId) -> Vec<Resource> {
-    let mut sysctls: Vec<_> = host.sysctls.iter().flatten().collect();
+    let asked = host.sysctls.iter().flatten();
+    let mut sysctls: Vec<_> = asked.filter(|(name, _)| is_of_network(name)).collect();
     sysctls.sort();
     let objects = sysctls.into_iter().map(|(name, value)| Object::Sysctl {
         key: name.replace('.', "/"),

@@ -9,6 +9,7 @@ use rnet_model::ContainerId;
 use rnet_runtime_glue::defaults::SHM_SIZE;
 use rnet_runtime_glue::image::ImageConfig;
 
+use crate::daemon::container::security;
 use crate::daemon::container::stop::parse_signal;
 use crate::daemon::ports::container_port;
 use crate::error::{Error, Result};
@@ -171,6 +172,8 @@ pub(super) fn complete_host(host: &mut HostConfig) {
         "json-file",
         &mut host.log_config.get_or_insert_default().typ,
     );
+    host.masked_paths = Some(security::masked_paths(host));
+    host.readonly_paths = Some(security::readonly_paths(host));
     named("private", &mut host.ipc_mode);
     named("rnet", &mut host.runtime);
     host.shm_size = host

@@ -4,7 +4,6 @@ use bollard_stubs::models::{
     ContainerConfig, HostConfig, HostConfigCgroupnsModeEnum as Cgroupns,
     HostConfigIsolationEnum as Isolation, HostConfigLogConfig, RestartPolicyNameEnum as Restart,
 };
-use rnet_runtime_glue::defaults::SHM_SIZE;
 
 use crate::error::{Error, Result};
 
@@ -74,6 +73,17 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         port_bindings: _,
         publish_all_ports: _,
         auto_remove: _,
+        devices: _,
+        device_cgroup_rules: _,
+        init: _,
+        ulimits: _,
+        oom_score_adj: _,
+        privileged: _,
+        security_opt: _,
+        shm_size: _,
+        sysctls: _,
+        masked_paths: _,
+        readonly_paths: _,
         dns: _,
         dns_options: _,
         dns_search: _,
@@ -87,13 +97,9 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         blkio_weight_device,
         cpu_realtime_period,
         cpu_realtime_runtime,
-        devices,
-        device_cgroup_rules,
         device_requests,
         memory_swappiness,
         oom_kill_disable,
-        init,
-        ulimits,
         cpu_count,
         cpu_percent,
         io_maximum_iops,
@@ -104,30 +110,15 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         cgroupns_mode,
         ipc_mode,
         cgroup,
-        oom_score_adj,
         pid_mode,
-        privileged,
-        security_opt,
         storage_opt,
         uts_mode,
         userns_mode,
-        shm_size,
-        sysctls,
         runtime,
         isolation,
-        masked_paths,
-        readonly_paths,
     } = host;
     let restart = restart_policy.as_ref().and_then(|policy| policy.name);
-    let opaque = |option: &String| !option.starts_with("no-new-privileges");
     vec![
-        ("HostConfig.Privileged", on(*privileged)),
-        (
-            "HostConfig.SecurityOpt",
-            security_opt.iter().flatten().any(opaque),
-        ),
-        ("HostConfig.Devices", list(devices)),
-        ("HostConfig.DeviceCgroupRules", list(device_cgroup_rules)),
         ("HostConfig.DeviceRequests", list(device_requests)),
         ("HostConfig.UsernsMode", text(userns_mode)),
         (
@@ -148,15 +139,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         ),
         ("HostConfig.Cgroup", text(cgroup)),
         ("HostConfig.CgroupParent", text(cgroup_parent)),
-        ("HostConfig.MaskedPaths", masked_paths.is_some()),
-        ("HostConfig.ReadonlyPaths", readonly_paths.is_some()),
-        (
-            "HostConfig.Sysctls outside net.",
-            sysctls
-                .iter()
-                .flatten()
-                .any(|(name, _)| !name.starts_with("net.")),
-        ),
         (
             "HostConfig.Runtime",
             text(runtime) && runtime.as_deref() != Some("rnet"),
@@ -165,7 +147,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
             "HostConfig.Isolation",
             matches!(isolation, Some(Isolation::PROCESS | Isolation::HYPERV)),
         ),
-        ("HostConfig.Init", on(*init)),
         (
             "HostConfig.RestartPolicy",
             !matches!(restart, None | Some(Restart::EMPTY | Restart::NO)),
@@ -179,13 +160,7 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
             "HostConfig.StorageOpt",
             storage_opt.as_ref().is_some_and(|it| !it.is_empty()),
         ),
-        (
-            "HostConfig.ShmSize",
-            number(*shm_size) && shm_size.and_then(|it| it.try_into().ok()) != Some(SHM_SIZE),
-        ),
-        ("HostConfig.Ulimits", list(ulimits)),
         ("HostConfig.OomKillDisable", on(*oom_kill_disable)),
-        ("HostConfig.OomScoreAdj", number(*oom_score_adj)),
         (
             "HostConfig.MemorySwappiness",
             memory_swappiness.is_some_and(|it| it != -1),
@@ -276,22 +251,12 @@ mod tests {
     #[test]
     fn a_setting_that_would_be_ignored_is_refused_by_name() {
         for (host, field) in [
-            (r#"{"Privileged":true}"#, "HostConfig.Privileged"),
-            (
-                r#"{"SecurityOpt":["no-new-privileges","seccomp=x"]}"#,
-                "HostConfig.SecurityOpt",
-            ),
             (r#"{"PidMode":"host"}"#, "HostConfig.PidMode"),
-            (
-                r#"{"Sysctls":{"net.core.somaxconn":"9","kernel.msgmax":"9"}}"#,
-                "HostConfig.Sysctls outside net.",
-            ),
             (r#"{"CgroupnsMode":"host"}"#, "HostConfig.CgroupnsMode"),
             (
                 r#"{"RestartPolicy":{"Name":"always"}}"#,
                 "HostConfig.RestartPolicy",
             ),
-            (r#"{"MaskedPaths":[]}"#, "HostConfig.MaskedPaths"),
             (r#"{"MemorySwappiness":0}"#, "HostConfig.MemorySwappiness"),
         ] {
             let refusal = refused(host).unwrap_or_default();

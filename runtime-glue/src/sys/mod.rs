@@ -1,5 +1,7 @@
 //! The system calls that rustix does not offer in safe Rust, each in a function as small as it can be.
 
+pub(crate) mod bpf;
+
 use std::ffi::{CStr, c_char, c_long};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -159,6 +161,43 @@ pub(crate) fn reset_signals() {
     }
 }
 
+/// Keeps every signal that can be kept for [`await_signal`].
+#[expect(unsafe_code, reason = "signal masks have no wrapper in rustix")]
+pub(crate) fn block_signals() {
+    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises the set before it is read.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, all.as_ptr(), std::ptr::null_mut());
+    }
+}
+
+/// Waits for a signal that is blocked, and takes it.
+#[expect(unsafe_code, reason = "sigwaitinfo has no wrapper in rustix")]
+pub(crate) fn await_signal() -> Result<i32> {
+    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises the set before it is read; no information is asked for.
+    let wait = || unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::sigwaitinfo(all.as_ptr(), std::ptr::null_mut())
+    };
+    rustix::io::retry_on_intr({
+        let mut wait = wait;
+        move || checked(c_long::from(wait()))
+    })
+    .map(|signal| signal as i32)
+}
+
+/// Sends any signal to a child of ours that was not waited for.
+#[expect(unsafe_code, reason = "rustix sends named signals only")]
+pub(crate) fn kill(child: Pid, signal: i32) -> Result<()> {
+    // SAFETY: only numbers are passed.
+    checked(c_long::from(unsafe {
+        libc::kill(child.as_raw_nonzero().get(), signal)
+    }))
+    .map(drop)
+}
+
 /// Sends any signal, real-time ones included (pidfd_send_signal(2)); EINVAL for a number that is none.
 #[expect(unsafe_code, reason = "rustix sends named signals only")]
 pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
@@ -207,6 +246,26 @@ pub(crate) fn unshare_cgroup_namespace() -> Result<()> {
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
 }
 
+/// Lets `filter` decide about every system call of this thread from now on (seccomp(2)).
+#[expect(unsafe_code, reason = "seccomp has no wrapper in rustix")]
+pub(crate) fn filter_calls(filter: &[libc::sock_filter]) -> Result<()> {
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).map_err(|_| Errno::TOOBIG)?,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    let flags = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    // SAFETY: the kernel copies the program, and does not write to it.
+    checked(unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            flags,
+            &raw const program,
+        )
+    })
+    .map(drop)
+}
+
 /// Runs another program in this process; returns only if it cannot.
 ///
 /// **Contract:** both lists end with a null pointer and every other one points to a C string.
@@ -222,9 +281,9 @@ pub(crate) fn execute(path: &CStr, args: &[*const c_char], env: &[*const c_char]
 
 /// Ends this process, a copy of another that has more to do, without a word and without running anything.
 #[expect(unsafe_code, reason = "_exit has no safe wrapper")]
-pub(crate) fn exit() -> ! {
+pub(crate) fn exit(code: i32) -> ! {
     // SAFETY: nothing of this process is used after.
-    unsafe { libc::_exit(1) }
+    unsafe { libc::_exit(code) }
 }
 
 fn checked(result: c_long) -> Result<c_long> {
