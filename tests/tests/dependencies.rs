@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate of ours, and those it may use; tests may use any.
-const STAR: [(&str, &[&str]); 11] = [
+const STAR: [(&str, &[&str]); 12] = [
     ("rnet-model", &[]),
     ("rnet-drivers", &["rnet-model"]),
     ("rnet-ipam", &["rnet-model"]),
@@ -14,6 +14,7 @@ const STAR: [(&str, &[&str]); 11] = [
     ("rnet-kernel", &["rnet-model"]),
     ("rnet-relay", &["rnet-model"]),
     ("rnet-runtime-glue", &["rnet-model"]),
+    ("rnet-doors", &["rnet-model"]),
     ("rnet-cli", &["rnet-model"]),
     (
         "netd",

@@ -98,20 +98,33 @@ async fn list(State(api): State<Api>, params: Params) -> Answer<Json<Vec<Shown>>
     Ok(Json(found.await?))
 }
 
-async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answer<Json<Option<Shown>>> {
-    let found = api.run(move |daemon| Ok(shown(daemon, &daemon.find_guest(&id)?)));
+/// `runtime` makes the reference one of that runtime's own, and nothing else.
+async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Answer<Json<Option<Shown>>> {
+    let runtime = params.text("runtime").map(str::to_owned);
+    let found = api.run(move |daemon| {
+        let sandbox = daemon.find_guest_of(runtime.as_deref(), &id)?;
+        Ok(shown(daemon, &sandbox))
+    });
     Ok(Json(found.await?))
 }
 
-/// Removes a sandbox, or its interface of the name in `interface` alone.
+/// Removes a sandbox, or its interface of the name in `interface` alone; `runtime` as in [`show`].
 async fn remove(
     State(api): State<Api>,
     Path(id): Path<String>,
     params: Params,
 ) -> Answer<StatusCode> {
     let interface = params.text("interface").map(str::to_owned);
-    api.run(move |daemon| daemon.delete_guest(&id, interface.as_deref()))
-        .await?;
+    let runtime = params.text("runtime").map(str::to_owned);
+    api.run(move |daemon| {
+        let id = daemon.find_guest_of(runtime.as_deref(), &id)?.container;
+        daemon.delete_guest(&id.to_string(), interface.as_deref())
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -116,6 +116,18 @@ impl Daemon {
         lookup::guest(&self.state(), reference).cloned()
     }
 
+    /// The guest that a runtime calls that; without one as [`Daemon::find_guest`] has it.
+    pub fn find_guest_of(&self, runtime: Option<&str>, reference: &str) -> Result<Sandbox> {
+        match runtime {
+            None => self.find_guest(reference),
+            Some(runtime) => {
+                let container = container_id(runtime, reference);
+                let found = self.read(|state| lookup::guest_of(state, container).cloned());
+                found.ok_or_else(|| no_such_guest(reference))
+            }
+        }
+    }
+
     /// Attaches a guest to one more network.
     pub(super) fn connect_guest(
         &self,

@@ -3,6 +3,7 @@
 mod addresses;
 mod adopted;
 mod announcements;
+mod cni;
 mod default_bridge;
 mod dns;
 mod endpoints;

@@ -45,6 +45,7 @@ struct Place {
     #[serde(flatten)]
     settings: EndpointSettings,
     interface_name: String,
+    internal: bool,
 }
 
 /// Shows a guest; none where the sandbox is a container's.
@@ -65,6 +66,7 @@ pub(in crate::api) fn shown(daemon: &Daemon, sandbox: &Sandbox) -> Option<Shown>
             let place = Place {
                 settings: endpoint::shown(network, &it.settings, Some(it)),
                 interface_name: it.ifname.to_string(),
+                internal: network.internal,
             };
             Some((network.name.clone(), place))
         });

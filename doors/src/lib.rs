@@ -1,0 +1,6 @@
+//! How other runtimes come in, each by its own convention: thin doors that ask `netd` for what its API gives anyone.
+
+pub mod cni;
+
+mod netd;
+mod resolv_conf;
