@@ -25,8 +25,15 @@ impl Space {
     /// Default routes, and the halves of one that VPNs put before it (`0.0.0.0/1`), lead everywhere and so rule out
     /// nothing.
     pub fn of_routes(routes: impl IntoIterator<Item = Cidr>) -> Self {
+        let mut space = Self::default();
+        space.add_routes(routes);
+        space
+    }
+
+    /// Puts more of them in.
+    pub fn add_routes(&mut self, routes: impl IntoIterator<Item = Cidr>) {
         let somewhere = |route: &Cidr| route.prefix() > 1;
-        routes.into_iter().filter(somewhere).collect()
+        self.extend(routes.into_iter().filter(somewhere));
     }
 
     /// Puts a subnet or an address in.

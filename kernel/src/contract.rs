@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use imbl::OrdSet;
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Object, Place, PortRange,
     Protocol, Resource, SandboxId, Veth,
@@ -80,7 +81,9 @@ pub trait Host: Send + Sync {
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError>;
 
     /// The destinations of every route of every table of the host, the default routes left out.
-    fn routes(&self) -> Result<Vec<Cidr>, KernelError>;
+    ///
+    /// All routes there are when this is called, at the cost of those that changed since the last call.
+    fn routes(&self) -> Result<OrdSet<Cidr>, KernelError>;
 
     /// The routes of others, of every table, that share addresses with any of `subnets`; the default routes, and those
     /// of addresses that no network can have, left out.

@@ -1,14 +1,11 @@
-//! What the host's routes tell: how large a packet may leave it, and which subnets are taken.
+//! What the host tells of itself: how large a packet may leave it, and by which links its routes do.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 
-use netlink_packet_route::AddressFamily;
-use netlink_packet_route::route::RouteType;
 use nix::net::if_::if_indextoname;
-use rnet_model::{Cidr, HostFacts, IfName, Mtu};
+use rnet_model::{HostFacts, IfName, Mtu};
 
 use crate::contract::HostRoute;
 use crate::rtnl::{Link, Refusal, Route, Rtnetlink};
@@ -35,43 +32,13 @@ pub(crate) fn facts(host: &mut Rtnetlink) -> Result<HostFacts, Refusal> {
     })
 }
 
-/// The destinations of all routes but the default ones.
-///
-/// Those of the host's own addresses are among them, as an address can be without a subnet. Those of loopback,
-/// link-local, multicast and broadcast addresses are not: no subnet is ever chosen from them.
-pub(crate) fn destinations(host: &mut Rtnetlink) -> Result<Vec<Cidr>, Refusal> {
-    let mut routes = host.routes(AddressFamily::Inet)?;
-    routes.extend(host.routes(AddressFamily::Inet6)?);
-    let taken: BTreeSet<Cidr> = routes
-        .iter()
-        .filter(|it| takes(it))
-        .map(|it| it.destination)
-        .collect();
-    Ok(taken.into_iter().collect())
-}
-
 fn is_on(switch: &str) -> bool {
     fs::read(switch).is_ok_and(|value| value.starts_with(b"1"))
 }
 
-/// The routes of others that share addresses with any of `subnets`; what [`destinations`] leaves out is left out here.
-pub(crate) fn routes_over(
-    host: &mut Rtnetlink,
-    subnets: &[Cidr],
-) -> Result<Vec<HostRoute>, Refusal> {
-    let mut routes = host.routes(AddressFamily::Inet)?;
-    routes.extend(host.routes(AddressFamily::Inet6)?);
-    let shares = |route: &Route| {
-        let to = route.destination;
-        let meets = |it: &Cidr| it.contains(to.network()) || to.contains(it.network());
-        subnets.iter().any(meets)
-    };
-    Ok(named(routes.into_iter().filter(shares)))
-}
-
 /// The routes of others among these, with the names of their links; what leads to a link that is gone is left out.
 pub(crate) fn named(routes: impl IntoIterator<Item = Route>) -> Vec<HostRoute> {
-    let foreign = routes.into_iter().filter(|it| takes(it) && !it.is_own);
+    let foreign = routes.into_iter().filter(|it| it.takes() && !it.is_own);
     let named = foreign.filter_map(|route| {
         let name = |index| {
             let name = if_indextoname(index).ok()?;
@@ -97,16 +64,4 @@ pub(crate) fn egress(host: &mut Rtnetlink) -> Result<Option<Link>, Refusal> {
         Some(link) => host.link_at(link),
         None => Ok(None),
     }
-}
-
-fn takes(route: &Route) -> bool {
-    let passing = matches!(
-        route.kind,
-        RouteType::Broadcast | RouteType::Anycast | RouteType::Multicast
-    );
-    let apart = match route.destination.ip() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.is_multicast(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local() || ip.is_multicast(),
-    };
-    route.destination.prefix() > 0 && !passing && !apart
 }

@@ -3,7 +3,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::sync::PoisonError;
 
+use imbl::OrdSet;
 use nix::sys::socket::{setsockopt, sockopt};
 use rnet_model::{
     Cidr, ForeignBridge, HostFacts, HostPorts, IfName, Place, PortRange, Protocol, SandboxId, Veth,
@@ -13,7 +15,7 @@ use rnet_model::{
 use crate::contract::{HeldPorts, Host, HostRoute, ResolverSockets, RouteWatch, SocketKind, Watch};
 use crate::error::KernelError;
 use crate::netlink::Netlink;
-use crate::rtnl::{EgressWatch, Listener, request};
+use crate::rtnl::{EgressWatch, Listener, Routes, request};
 use crate::{announce, conntrack, facts, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
@@ -32,12 +34,8 @@ impl Host for Netlink {
         })
     }
 
-    fn routes(&self) -> Result<Vec<Cidr>, KernelError> {
-        let destinations = facts::destinations(&mut self.host());
-        destinations.map_err(|source| KernelError::List {
-            what: "routes",
-            source,
-        })
+    fn routes(&self) -> Result<OrdSet<Cidr>, KernelError> {
+        self.look_at_routes(|routes| routes.destinations().clone())
     }
 
     fn watch_egress(&self) -> Result<Option<Box<dyn Watch>>, KernelError> {
@@ -49,11 +47,11 @@ impl Host for Netlink {
     }
 
     fn routes_over(&self, subnets: &[Cidr]) -> Result<Vec<HostRoute>, KernelError> {
-        let routes = facts::routes_over(&mut self.host(), subnets);
-        routes.map_err(|source| KernelError::List {
-            what: "routes",
-            source,
-        })
+        let over = self.look_at_routes(|routes| {
+            let over = subnets.iter().flat_map(|subnet| routes.over(*subnet));
+            over.cloned().collect::<Vec<_>>()
+        })?;
+        Ok(facts::named(over))
     }
 
     fn watch_routes(&self) -> Result<Option<Box<dyn RouteWatch>>, KernelError> {
@@ -142,6 +140,16 @@ impl RouteWatch for Listener {
 }
 
 impl Netlink {
+    fn look_at_routes<T>(&self, see: impl FnOnce(&Routes) -> T) -> Result<T, KernelError> {
+        // a panic of another caller leaves what it looked at to be listed again
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = routes.look(&mut self.host(), see);
+        seen.map_err(|source| KernelError::List {
+            what: "routes",
+            source,
+        })
+    }
+
     /// Lets a port forward now rather than when the kernel gets round to noticing its carrier (net/core/link_watch.c).
     fn forward(&self, port: &IfName) {
         let mut host = self.host();

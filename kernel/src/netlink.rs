@@ -13,7 +13,7 @@ use crate::mark::Mark;
 use crate::pins::Pins;
 use crate::reaper::Reaper;
 use crate::remove::{doom, remove, worth_removing};
-use crate::rtnl::Rtnetlink;
+use crate::rtnl::{KnownRoutes, Rtnetlink};
 use crate::traveller::{Traveller, away};
 
 /// The calling thread's network namespace.
@@ -28,6 +28,8 @@ const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
 pub struct Netlink {
     /// The host's links. One socket for all callers: the kernel lets nobody change links while another does.
     host: Mutex<Rtnetlink>,
+    /// The host's routes; locked before `host`.
+    pub(crate) routes: Mutex<KnownRoutes>,
     home: File,
     pub(crate) pins: Pins,
     pub(crate) reaper: Reaper,
@@ -46,6 +48,9 @@ impl Netlink {
         })?;
         Ok(Self {
             host: Mutex::new(rtnetlink()?),
+            routes: Mutex::new(
+                KnownRoutes::open().map_err(|source| KernelError::WatchRoutes { source })?,
+            ),
             home,
             pins: Pins::open(run_dir)?,
             reaper: Reaper::start(rtnetlink()?)?,

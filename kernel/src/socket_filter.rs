@@ -7,7 +7,9 @@ use std::io;
 use std::mem;
 use std::os::fd::AsRawFd;
 
-use libc::{BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
+use libc::{
+    BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JGT, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W,
+};
 use libc::{sock_filter, sock_fprog};
 use netlink_sys::Socket;
 
@@ -44,6 +46,11 @@ pub(crate) const fn if_equal(number: u32, skip: u8) -> sock_filter {
 /// Skips steps if what was loaded is greater.
 pub(crate) const fn if_greater(number: u32, skip: u8) -> sock_filter {
     step(BPF_JMP | BPF_JGT | BPF_K, skip, 0, number)
+}
+
+/// Skips steps if what was loaded has any of these bits.
+pub(crate) const fn if_any(bits: u32, skip: u8) -> sock_filter {
+    step(BPF_JMP | BPF_JSET | BPF_K, skip, 0, bits)
 }
 
 /// Filters what comes to a socket from now on, instead of what filter it had.

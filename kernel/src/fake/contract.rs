@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use imbl::OrdSet;
 use rnet_model::{
     Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Place, PortRange, Protocol,
     Resource, SandboxId, Veth,
@@ -166,7 +167,7 @@ impl Host for FakeKernel {
         Ok(state.facts.clone())
     }
 
-    fn routes(&self) -> Result<Vec<Cidr>, KernelError> {
+    fn routes(&self) -> Result<OrdSet<Cidr>, KernelError> {
         let mut state = self.state();
         if state.step_fails() {
             return Err(KernelError::List {
@@ -174,7 +175,7 @@ impl Host for FakeKernel {
                 source: Refusal::new(FAILURE),
             });
         }
-        Ok(state.routes.clone())
+        Ok(state.routes.iter().copied().collect())
     }
 
     /// They leave by no link.

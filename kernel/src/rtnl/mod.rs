@@ -9,17 +9,21 @@
 mod address;
 mod egress;
 mod index;
+mod known;
 mod link;
 mod listener;
 mod refusal;
 pub(crate) mod request;
 mod route;
+mod routes;
 mod socket;
 
 pub(crate) use egress::EgressWatch;
+pub(crate) use known::KnownRoutes;
 pub(crate) use link::Link;
 pub(crate) use listener::Listener;
 pub use refusal::Refusal;
 pub(crate) use request::Request;
 pub(crate) use route::Route;
+pub(crate) use routes::Routes;
 pub(crate) use socket::{Refused, Rtnetlink};

@@ -206,19 +206,23 @@ impl Replies {
     }
 }
 
-/// The messages of a datagram; one that cannot be read, say of a kind of link that is newer than this, is left out.
-pub(super) fn messages(
-    mut datagram: &[u8],
-) -> impl Iterator<Item = NetlinkMessage<RouteNetlinkMessage>> {
-    let split = std::iter::from_fn(move || {
+/// The messages of a datagram, as they are.
+pub(super) fn split(mut datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
         let length = NetlinkBuffer::new_checked(datagram).ok()?.length() as usize;
         let (message, rest) = datagram.split_at(length);
         datagram = rest
             .get(length.next_multiple_of(4) - length..)
             .unwrap_or_default();
         Some(message)
-    });
-    split.filter_map(|message| match NetlinkMessage::deserialize(message) {
+    })
+}
+
+/// The messages of a datagram; one that cannot be read, say of a kind of link that is newer than this, is left out.
+pub(super) fn messages(
+    datagram: &[u8],
+) -> impl Iterator<Item = NetlinkMessage<RouteNetlinkMessage>> {
+    split(datagram).filter_map(|message| match NetlinkMessage::deserialize(message) {
         Ok(message) => Some(message),
         Err(error) => {
             tracing::debug!("a message of rtnetlink is not understood: {error}");

@@ -69,6 +69,18 @@ impl Lab {
         run("ip", arguments)
     }
 
+    /// Runs lines of `ip` on the host.
+    pub(crate) fn ip_batch(&self, lines: &str) {
+        let file = format!("{RUN_DIR}/batch");
+        fs::write(&file, lines).unwrap();
+        self.ip(&format!("-batch {file}"));
+    }
+
+    /// The same kernel for someone who knows nothing of it yet.
+    pub(crate) fn kernel_anew(&self) -> Netlink {
+        Netlink::open(Path::new(RUN_DIR)).unwrap()
+    }
+
     /// Runs `ip` in a sandbox.
     pub(crate) fn ip_in(&self, sandbox: SandboxId, arguments: &str) -> String {
         self.within(sandbox, || run("ip", arguments))

@@ -12,4 +12,5 @@ mod lab;
 mod leftovers;
 mod many;
 mod remove;
+mod routes;
 mod sandbox;

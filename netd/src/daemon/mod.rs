@@ -99,6 +99,8 @@ pub struct Daemon {
     volumes: Mutex<()>,
     /// Networks that a route of others led into since the daemon started, whether it lasts or not.
     conflicting: Mutex<BTreeSet<NetworkId>>,
+    /// What the host reaches by its routes, as far as it was looked at.
+    reached: Mutex<subnets::Reached>,
     /// Serialises policies on their way to the firewall: a later one is never overtaken by an earlier one.
     protecting: Mutex<()>,
     /// Serialises what sandboxes see on its way to the resolver: a later view is never overtaken by an earlier one.

@@ -49,6 +49,7 @@ impl Daemon {
             networks: Mutex::default(),
             volumes: Mutex::default(),
             conflicting: Mutex::default(),
+            reached: Mutex::default(),
             protecting: Mutex::default(),
             naming: Mutex::default(),
             lives: hold::Holds::default(),

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::PoisonError;
 
+use imbl::{OrdSet, ordset};
 use rnet_ipam::{IpamError, NetworkRequest, Space, SubnetRequest, plan};
-use rnet_model::{Network, Subnet};
+use rnet_model::{Cidr, Network, Subnet};
 use sha2::{Digest, Sha256};
 
 use super::Daemon;
@@ -14,6 +16,32 @@ use crate::state::State;
 
 /// What tells this machine from others: its id (machine-id(5)), or where it has none that of its uptime (random(4)).
 const IDENTITIES: [&str; 2] = ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"];
+
+/// What the host reaches by its routes, as they were when it was looked at last.
+#[derive(Default)]
+pub(super) struct Reached {
+    routes: OrdSet<Cidr>,
+    space: Space,
+}
+
+impl Reached {
+    /// Takes in what has changed.
+    fn follow(&mut self, routes: OrdSet<Cidr>) {
+        let new = self
+            .routes
+            .diff(&routes)
+            .map(|difference| match difference {
+                ordset::DiffItem::Add(route) => Some(*route),
+                ordset::DiffItem::Remove(_) => None,
+            });
+        match new.collect::<Option<Vec<_>>>() {
+            Some(new) => self.space.add_routes(new),
+            // others may lead to parts of what one led to
+            None => self.space = Space::of_routes(routes.iter().copied()),
+        }
+        self.routes = routes;
+    }
+}
 
 impl Daemon {
     /// Decides which subnets a network gets.
@@ -37,7 +65,11 @@ impl Daemon {
 
     /// What the host reaches by a route of any table, and the resolvers it asks, which may be behind a default route.
     fn reached(&self) -> Result<Space> {
-        let mut reached = Space::of_routes(self.hands.host.routes()?);
+        let mut reached = {
+            let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+            reached.follow(self.hands.host.routes()?);
+            reached.space.clone()
+        };
         let resolvers = host_resolv_conf().nameservers;
         let elsewhere = resolvers.iter().filter(|it| !it.address.is_loopback());
         reached.extend(elsewhere.map(|server| server.address));

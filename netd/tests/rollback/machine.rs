@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use imbl::OrdSet;
 use netd::daemon::{Daemon, DefaultBridge, Hands, Settings};
 use netd::state::{Change, State};
 use netd::store::{Store, StoreError};
@@ -153,7 +154,7 @@ impl Host for Machine {
         self.kernel.facts()
     }
 
-    fn routes(&self) -> Result<Vec<Cidr>, KernelError> {
+    fn routes(&self) -> Result<OrdSet<Cidr>, KernelError> {
         self.kernel.routes()
     }
 
