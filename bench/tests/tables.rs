@@ -30,6 +30,11 @@ fn the_table_of_attaching_in_parallel_is_complete() {
 }
 
 #[test]
+fn the_table_of_creating_networks_is_complete() {
+    is_complete("networks");
+}
+
+#[test]
 fn the_table_of_publishing_is_complete() {
     is_complete("publish");
 }

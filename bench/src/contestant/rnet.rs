@@ -12,7 +12,7 @@ use rnet_ipam::SubnetRequest;
 use rnet_kernel::{Netlink, Nftables};
 use rnet_model::{
     ContainerId, DnsConfig, EndpointSettings, NetworkId, PortRange, Protocol, PublishedPorts,
-    Sandbox, SandboxId,
+    Resource, Sandbox, SandboxId,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -74,6 +74,26 @@ impl Rnet {
             made: Mutex::default(),
             root,
             _tasks: tasks,
+        })
+    }
+
+    /// Creates a network with an automatic subnet.
+    pub(crate) fn create_network(&self, name: &str) -> Result<()> {
+        self.world.enter()?;
+        let request = NetworkRequest {
+            name: name.to_owned(),
+            ..Default::default()
+        };
+        self.daemon.create_network(request).map(drop)?;
+        Ok(())
+    }
+
+    /// What a network stands on.
+    pub(crate) fn resources_of(&self, name: &str) -> Result<Vec<Resource>> {
+        self.daemon.read(|state| {
+            let network = state.networks().find(|it| it.name == name);
+            let network = network.context("there is no such network")?;
+            Ok(network.resources.clone())
         })
     }
 

@@ -4,6 +4,7 @@ mod attach;
 mod connections;
 mod names;
 mod netd;
+mod networks;
 mod parallel;
 mod publish;
 
@@ -19,6 +20,8 @@ pub(crate) enum Named {
     Attach,
     /// Attaching many endpoints at once.
     Parallel,
+    /// Creating networks, with many present.
+    Networks,
     /// Publishing ports, with many published.
     Publish,
     /// New TCP connections through a published port, with many others published.
@@ -34,6 +37,7 @@ impl Named {
     pub(crate) const ALL: &[Self] = &[
         Self::Attach,
         Self::Parallel,
+        Self::Networks,
         Self::Publish,
         Self::Connections,
         Self::Dns,
@@ -52,6 +56,7 @@ impl Named {
         match self {
             Self::Attach => attach::run(scale),
             Self::Parallel => parallel::run(scale),
+            Self::Networks => networks::run(scale),
             Self::Publish => publish::run(scale),
             Self::Connections => connections::run(scale),
             Self::Dns => names::run(scale),
