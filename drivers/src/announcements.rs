@@ -17,14 +17,17 @@ impl Announcements {
         count: 0,
         interval: Duration::ZERO,
     };
-}
 
-/// Three, a second apart (libnetwork, `netlabel/labels.go`: `AdvertiseAddrNMsgs`, `AdvertiseAddrIntervalMs`).
-impl Default for Announcements {
-    fn default() -> Self {
-        Self {
-            count: 3,
-            interval: Duration::from_secs(1),
-        }
-    }
+    /// Where neighbours may remember another hardware address: three, a second apart, as one may be lost (libnetwork,
+    /// `netlabel/labels.go`: `AdvertiseAddrNMsgs`, `AdvertiseAddrIntervalMs`).
+    pub(crate) const REPEATED: Self = Self {
+        count: 3,
+        interval: Duration::from_secs(1),
+    };
+
+    /// Where no neighbour can remember another: one tells bridges which port the address is behind now.
+    pub(crate) const ONCE: Self = Self {
+        count: 1,
+        ..Self::REPEATED
+    };
 }

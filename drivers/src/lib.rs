@@ -66,8 +66,13 @@ pub trait Driver: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// How a new endpoint tells its neighbours which hardware address its addresses have now.
-    fn announcements(&self, _network: &Network) -> Result<Announcements, DriverError> {
+    /// How a new endpoint tells its neighbours which hardware address its addresses have now; `mixed` says that some
+    /// of them may have had another on this network before.
+    fn announcements(
+        &self,
+        _network: &Network,
+        _mixed: bool,
+    ) -> Result<Announcements, DriverError> {
         Ok(Announcements::NONE)
     }
 

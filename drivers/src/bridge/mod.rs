@@ -100,8 +100,17 @@ impl Driver for Bridge {
         Ok(once(Resource::host(veth)).chain(inside).collect())
     }
 
-    fn announcements(&self, network: &Network) -> Result<Announcements, DriverError> {
-        Options::of(network).map(|options| options.announcements)
+    fn announcements(&self, network: &Network, mixed: bool) -> Result<Announcements, DriverError> {
+        let options = Options::of(network)?;
+        // who else is on somebody else's bridge, and with which addresses, nobody knows
+        let usual = match mixed || link::is_adopted(network) {
+            true => Announcements::REPEATED,
+            false => Announcements::ONCE,
+        };
+        Ok(Announcements {
+            count: options.advertise_count.unwrap_or(usual.count),
+            interval: options.advertise_interval.unwrap_or(usual.interval),
+        })
     }
 
     fn interface_prefix(&self, network: &Network) -> Result<String, DriverError> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rnet_model::{ENDPOINT_SYSCTLS, HostFacts, IfName, Mtu, Network};
 
 use super::reach::Reach;
-use crate::{Announcements, DriverError};
+use crate::DriverError;
 
 const NAME: &str = "com.docker.network.bridge.name";
 const ICC: &str = "com.docker.network.bridge.enable_icc";
@@ -54,8 +54,10 @@ pub(super) struct Options {
     pub(super) interface_prefix: String,
     /// Where ports are published that name no address of the host.
     pub(super) host_binding: Option<IpAddr>,
-    /// How new endpoints tell their neighbours of themselves.
-    pub(super) announcements: Announcements,
+    /// How often a new endpoint tells its neighbours of itself, if it was fixed.
+    pub(super) advertise_count: Option<u64>,
+    /// The time from one such message to the next, if it was fixed.
+    pub(super) advertise_interval: Option<Duration>,
 }
 
 impl Options {
@@ -72,7 +74,8 @@ impl Options {
             mtu: None,
             interface_prefix: "eth".to_owned(),
             host_binding: None,
-            announcements: Announcements::default(),
+            advertise_count: None,
+            advertise_interval: None,
         };
         for (label, value) in &network.options {
             options.set(label, value)?;
@@ -113,11 +116,11 @@ impl Options {
             MTU => self.mtu = mtu(label, value)?,
             INTERFACE_PREFIX => self.interface_prefix = prefix(label, value)?,
             ADVERTISE_MESSAGES => {
-                self.announcements.count = within(label, value, 0..=3, "0 to 3 messages")?
+                self.advertise_count = Some(within(label, value, 0..=3, "0 to 3 messages")?);
             }
             ADVERTISE_INTERVAL => {
                 let milliseconds = within(label, value, 100..=2000, "100 to 2000 milliseconds")?;
-                self.announcements.interval = Duration::from_millis(milliseconds);
+                self.advertise_interval = Some(Duration::from_millis(milliseconds));
             }
             HOST_BINDING => self.host_binding = Some(parse(label, value, "an IP address")?),
             _ if self.reach.set(label, value)? => {}

@@ -299,3 +299,15 @@ fn one_subnet_a_family_is_all_a_bridge_has() {
         })
     );
 }
+
+#[test]
+fn an_endpoint_announces_itself_once_unless_neighbours_may_remember_another_or_its_network_says_how_often()
+ {
+    let count = |options: &[(&str, &str)], mixed| {
+        let network = network(options, &[V4]);
+        Bridge.announcements(&network, mixed).unwrap().count
+    };
+    assert_eq!([count(&[], false), count(&[], true)], [1, 3]);
+    let twice = [("com.docker.network.advertise_addr_nmsgs", "2")];
+    assert_eq!([count(&twice, false), count(&twice, true)], [2, 2]);
+}

@@ -74,7 +74,8 @@ impl Daemon {
                 let network = state.network(endpoint.network);
                 let announcements = network.and_then(|network| {
                     let driver = find_driver(&network.driver).ok()?;
-                    driver.announcements(network).ok()
+                    let mixed = state.addresses(network.id).are_mixed();
+                    driver.announcements(network, mixed).ok()
                 });
                 self.announcers
                     .start(endpoint, announcements.unwrap_or(Announcements::NONE));

@@ -5,18 +5,22 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use rnet_ipam::{Held, Space};
-use rnet_model::{ContainerId, Endpoint, EndpointSettings, NetworkId};
+use rnet_model::{Cidr, ContainerId, Endpoint, EndpointSettings, NetworkId};
 use serde::{Deserialize, Serialize};
 
-/// The automatic addresses leased last on a network, at most one a family: the search for the next goes on there.
+/// What is remembered of the addresses that were leased on a network.
 ///
 /// It lives as long as the running kernel does: after a reboot a network counts from its first address again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LeaseMark {
     /// The network.
     pub network: NetworkId,
-    /// The addresses.
+    /// The automatic addresses leased last, at most one a family: the search for the next goes on there.
     pub addresses: Vec<IpAddr>,
+    /// Whether an endpoint ever had a hardware address that does not follow from each of its addresses, so that
+    /// neighbours may remember another for one of them than whoever is given it next has.
+    #[serde(default = "unknown")]
+    pub mixed: bool,
 }
 
 /// Follows from endpoints, containers and marks; changed by the state alone.
@@ -29,6 +33,7 @@ pub struct Addresses {
     /// The keys of `configured`.
     reserved: Space,
     last: Vec<IpAddr>,
+    mixed: bool,
 }
 
 impl Addresses {
@@ -48,7 +53,13 @@ impl Addresses {
         owners.first().map(|(_, container)| *container)
     }
 
-    /// The mark that a new endpoint's addresses leave: those count that are neither fixed nor what it had `before`.
+    /// Whether neighbours may remember another hardware address for one that is given to an endpoint:
+    /// [`LeaseMark::mixed`].
+    pub const fn are_mixed(&self) -> bool {
+        self.mixed
+    }
+
+    /// The mark that a new endpoint leaves: those addresses count that are neither fixed nor what it had `before`.
     pub fn mark(&self, endpoint: &Endpoint, before: &[IpAddr]) -> LeaseMark {
         let settings = &endpoint.settings;
         let fixed = [settings.ipv4_address, settings.ipv6_address];
@@ -64,11 +75,13 @@ impl Addresses {
         LeaseMark {
             network: endpoint.network,
             addresses,
+            mixed: self.mixed || !follows_from_addresses(endpoint),
         }
     }
 
     pub(super) fn set_mark(&mut self, mark: LeaseMark) {
         self.last = mark.addresses;
+        self.mixed = mark.mixed;
     }
 
     pub(super) fn take(&mut self, endpoint: &Endpoint) {
@@ -101,6 +114,27 @@ impl Addresses {
             }
         }
     }
+}
+
+/// Whether everyone who ever has one of an endpoint's addresses has its hardware address as well, as long as this holds
+/// for all: that one is made from the first address, which the others are in step with.
+fn follows_from_addresses(endpoint: &Endpoint) -> bool {
+    let settings = &endpoint.settings;
+    let place = |cidr: &Cidr| match (cidr.ip(), cidr.network()) {
+        (IpAddr::V4(ip), IpAddr::V4(first)) => Some(u128::from(ip.to_bits() - first.to_bits())),
+        (IpAddr::V6(ip), IpAddr::V6(first)) => Some(ip.to_bits() - first.to_bits()),
+        _ => None,
+    };
+    let mut places = endpoint.addresses.iter().map(place);
+    let first = places.next();
+    settings.mac_address.is_none()
+        && settings.link_local.is_empty()
+        && first.is_none_or(|first| places.all(|place| place == first))
+}
+
+/// A mark that was left by a version that knew nothing of this.
+const fn unknown() -> bool {
+    true
 }
 
 fn configured(settings: &EndpointSettings) -> impl Iterator<Item = IpAddr> {
@@ -141,5 +175,49 @@ mod tests {
         addresses.release(&fixed("10.0.0.9"), second);
         assert_eq!(addresses.owner(ip), None);
         assert!(!addresses.held().reserved.overlaps(ip));
+    }
+
+    fn endpoint(addresses: &[&str], settings: EndpointSettings) -> Endpoint {
+        Endpoint {
+            id: rnet_model::EndpointId::from_bytes([1; 32]),
+            network: NetworkId::from_bytes([2; 32]),
+            sandbox: rnet_model::SandboxId::from_bytes([3; 32]),
+            phase: rnet_model::Phase::Attaching,
+            ifname: "eth0".parse().unwrap(),
+            mac: "02:00:00:00:00:01".parse().unwrap(),
+            addresses: addresses.iter().map(|it| it.parse().unwrap()).collect(),
+            shard: 0,
+            names: vec![],
+            settings,
+            resources: vec![],
+        }
+    }
+
+    #[test]
+    fn a_network_is_mixed_from_the_first_hardware_address_on_that_does_not_follow_from_the_others()
+    {
+        let usual = EndpointSettings::default;
+        let in_step = endpoint(&["10.1.2.3/16", "fd00::203/64"], usual());
+        let chosen = EndpointSettings {
+            mac_address: "02:00:00:00:00:09".parse().ok(),
+            ..usual()
+        };
+        let local = EndpointSettings {
+            link_local: vec!["169.254.1.1".parse().unwrap()],
+            ..usual()
+        };
+        for odd in [
+            endpoint(&["10.1.2.3/16", "fd00::4/64"], usual()),
+            endpoint(&["10.1.2.3/16"], chosen),
+            endpoint(&["10.1.2.3/16"], local),
+        ] {
+            let mut addresses = Addresses::default();
+            addresses.set_mark(addresses.mark(&in_step, &[]));
+            assert!(!addresses.are_mixed());
+            addresses.set_mark(addresses.mark(&odd, &[]));
+            assert!(addresses.are_mixed(), "{odd:?}");
+            addresses.set_mark(addresses.mark(&in_step, &[]));
+            assert!(addresses.are_mixed());
+        }
     }
 }
