@@ -6,6 +6,7 @@ mod devices;
 mod freezer;
 mod hierarchy;
 mod limits;
+mod settings;
 mod usage;
 mod v1;
 mod v2;
@@ -20,7 +21,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal};
 
 use crate::RuntimeError;
-use crate::limits::{Ceiling, Limits};
+use crate::limits::Limits;
 use hierarchy::{Hierarchy, Version};
 pub use usage::{CpuUsage, DiskUsage, MemoryUsage, Usage};
 
@@ -194,19 +195,6 @@ fn is_gone(error: &io::Error) -> bool {
 
 fn is_busy(error: &io::Error) -> bool {
     error.kind() == ErrorKind::ResourceBusy
-}
-
-/// A number as the kernel reads it.
-fn text<N: ToString>(number: Option<N>) -> Option<String> {
-    number.map(|number| number.to_string())
-}
-
-/// A ceiling as the kernel reads it, which has a word of its own for none.
-fn ceiling(ceiling: Ceiling, none: &str) -> String {
-    match ceiling {
-        Ceiling::Unlimited => none.to_owned(),
-        Ceiling::At(most) => most.to_string(),
-    }
 }
 
 fn patiently(

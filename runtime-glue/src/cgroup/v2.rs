@@ -3,73 +3,28 @@
 use std::fs;
 use std::path::Path;
 
-use super::limits::{Controller, Setting};
-use super::{ceiling, text};
-use crate::limits::{Ceiling, Limits, Measure};
+use super::settings::{Dialect, Setting};
+use crate::limits::{Ceiling, CpuTime, Measure};
 
 pub(super) const KILL: &str = "cgroup.kill";
 
-/// What to write where.
-pub(super) fn settings(controller: Controller, limits: &Limits) -> Vec<Setting> {
-    let mut settings = Vec::new();
-    let mut set = |limit, files, value: Option<String>| {
-        settings.extend(value.map(|value| Setting::asked(limit, files, value)));
-    };
-    match controller {
-        Controller::Memory => {
-            set("memory", &["memory.max"], text(limits.memory));
-            let swap = limits.memory_swap.map(|both| swap(both, limits.memory));
-            set("swap space", &["memory.swap.max"], swap);
-            set(
-                "reserved memory",
-                &["memory.low"],
-                text(limits.memory_reservation),
-            );
-        }
-        Controller::Cpu => {
-            let quota = limits.cpu.map(|cpu| {
-                let quota = text(cpu.quota_us).unwrap_or_else(|| "max".to_owned());
-                format!("{quota} {}", cpu.period_us)
-            });
-            set("cpus", &["cpu.max"], quota);
-            let weight = limits.cpu_shares.map(|shares| weight(shares).to_string());
-            set("shares of the cpu", &["cpu.weight"], weight);
-        }
-        Controller::CpuSet => {
-            set("the set of cpus", &["cpuset.cpus"], limits.cpus.clone());
-            let nodes = limits.memory_nodes.clone();
-            set("the set of memory nodes", &["cpuset.mems"], nodes);
-        }
-        Controller::Pids => {
-            let pids = limits.pids.map(|it| ceiling(it, "max"));
-            set("pids", &["pids.max"], pids);
-        }
-        Controller::Io => {
-            let weight = text(limits.io_weight);
-            set(
-                "the weight of disk access",
-                &["io.bfq.weight", "io.weight"],
-                weight,
-            );
-            for throttle in &limits.throttles {
-                let (major, minor) = throttle.device;
-                let key = throttle_key(throttle.measure);
-                let value = format!("{major}:{minor} {key}={}", throttle.rate);
-                set("disk access", &["io.max"], Some(value));
-            }
-        }
-        Controller::CpuAccounting | Controller::Freezer => {}
-    }
-    if let (Controller::Memory, Some(memory), None) =
-        (controller, limits.memory, limits.memory_swap)
-    {
-        settings.push(Setting {
-            asked: false,
-            ..Setting::asked("swap space", &["memory.swap.max"], memory.to_string())
-        });
-    }
-    settings
-}
+const NO_THROTTLE: &str = "rbps=max wbps=max riops=max wiops=max";
+
+/// What limits are called.
+pub(super) const DIALECT: Dialect = Dialect {
+    memory: &["memory.max"],
+    swap: &["memory.swap.max"],
+    swap_beside: swap,
+    reservation: &["memory.low"],
+    cpu,
+    shares: &["cpu.weight"],
+    share: weight,
+    io_weight: &["io.bfq.weight", "io.weight"],
+    throttle: |it| {
+        let rate = format!("{}={}", throttle_key(it.measure), it.rate);
+        Setting::throttle(&["io.max"], it, &rate, NO_THROTTLE)
+    },
+};
 
 /// Version 2 counts swap alone.
 fn swap(both: Ceiling, memory: Option<u64>) -> String {
@@ -77,6 +32,12 @@ fn swap(both: Ceiling, memory: Option<u64>) -> String {
         Ceiling::Unlimited => "max".to_owned(),
         Ceiling::At(both) => both.saturating_sub(memory.unwrap_or(0)).to_string(),
     }
+}
+
+fn cpu(time: CpuTime) -> Vec<Setting> {
+    let quota = time.quota_us.map_or("max".to_owned(), |us| us.to_string());
+    let value = format!("{quota} {}", time.period_us);
+    vec![Setting::asked("cpus", &["cpu.max"], value)]
 }
 
 /// The shares of version 1 (2 to 262,144) as a weight (1 to 10,000), as runc converts them.
@@ -109,21 +70,35 @@ pub(super) fn enable(directory: &Path, controllers: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::CpuTime;
+    use crate::cgroup::limits::Controller;
+    use crate::limits::Limits;
+
+    fn written(controller: Controller, limits: &Limits) -> Vec<(&'static str, String)> {
+        let settings = DIALECT.settings(controller, limits);
+        settings
+            .into_iter()
+            .map(|s| (s.files[0], s.value))
+            .collect()
+    }
 
     #[test]
     fn swap_is_what_memory_leaves_of_both() {
-        let limits = Limits {
-            memory: Some(64),
-            memory_swap: Some(Ceiling::At(96)),
-            ..Limits::default()
+        let swap = |memory_swap| {
+            let limits = Limits {
+                memory: Some(64),
+                memory_swap,
+                ..Limits::default()
+            };
+            written(Controller::Memory, &limits)
         };
-        let written = settings(Controller::Memory, &limits);
-        let pairs: Vec<_> = written
-            .iter()
-            .map(|s| (s.files[0], s.value.as_str()))
-            .collect();
-        assert_eq!(pairs, [("memory.max", "64"), ("memory.swap.max", "32")]);
+        let both = |swap: &str| {
+            [
+                ("memory.max", "64".to_owned()),
+                ("memory.swap.max", swap.to_owned()),
+            ]
+        };
+        assert_eq!(swap(Some(Ceiling::At(96))), both("32"));
+        assert_eq!(swap(None), both("64"));
     }
 
     #[test]
@@ -132,6 +107,7 @@ mod tests {
             cpu: Some(CpuTime::of_nano_cpus(500_000_000)),
             ..Limits::default()
         };
-        assert_eq!(settings(Controller::Cpu, &limits)[0].value, "50000 100000");
+        let half = ("cpu.max", "50000 100000".to_owned());
+        assert_eq!(written(Controller::Cpu, &limits), [half]);
     }
 }

@@ -3,12 +3,51 @@
 use std::fs;
 use std::path::PathBuf;
 
-use rnet_runtime_glue::spec::{Ceiling, CpuTime, Limits};
+use rnet_model::ContainerId;
+use rnet_runtime_glue::spec::{Ceiling, CpuTime, Limits, Measure, Throttle};
 
 use crate::lab::{Lab, chain, eventually};
 
 /// Fills a shell variable until something gives.
 const HOG: &str = "x=0123456789abcdef; while :; do x=$x$x; done";
+
+/// The directory of a container's group that a controller is in; none if that is not mounted.
+fn group(lab: &Lab, id: &ContainerId, controller: &str) -> Option<PathBuf> {
+    let roots = [
+        "/sys/fs/cgroup".to_owned(),
+        format!("/sys/fs/cgroup/{controller}"),
+    ];
+    let path = |root| PathBuf::from(root).join(&lab.cgroup).join(id.to_string());
+    roots.into_iter().map(path).find(|path| path.exists())
+}
+
+/// What the files of a container's group hold that limits are written to.
+fn limits_in_force(lab: &Lab, id: &ContainerId) -> Vec<(PathBuf, String)> {
+    let files = |controller: &str| match controller {
+        "memory" => [
+            "memory.limit_in_bytes memory.memsw.limit_in_bytes memory.soft_limit_in_bytes",
+            "memory.max memory.swap.max memory.low",
+        ],
+        "cpu" => [
+            "cpu.cfs_period_us cpu.cfs_quota_us cpu.shares",
+            "cpu.max cpu.weight",
+        ],
+        "cpuset" => ["cpuset.cpus cpuset.mems", ""],
+        _ => ["pids.max", ""],
+    };
+    let mut found = Vec::new();
+    for controller in ["memory", "cpu", "cpuset", "pids"] {
+        let group = group(lab, id, controller).expect("the controller");
+        for file in files(controller)
+            .iter()
+            .flat_map(|it| it.split_whitespace())
+        {
+            let path = group.join(file);
+            found.extend(fs::read_to_string(&path).ok().map(|held| (path, held)));
+        }
+    }
+    found
+}
 
 #[test]
 fn a_container_over_its_memory_is_killed_and_says_so() {
@@ -47,15 +86,8 @@ fn half_a_cpu_is_written_where_the_kernel_reads_it() {
     };
     lab.runtime.create(&id, &spec).map_err(chain).unwrap();
     lab.runtime.start(&id).unwrap();
-    let group = |controller: &str| -> Option<PathBuf> {
-        let roots = [
-            "/sys/fs/cgroup".to_owned(),
-            format!("/sys/fs/cgroup/{controller}"),
-        ];
-        let path = |root| PathBuf::from(root).join(&lab.cgroup).join(id.to_string());
-        roots.into_iter().map(path).find(|path| path.exists())
-    };
-    let read = |file: &str| fs::read_to_string(group("cpu").unwrap().join(file));
+    let cpu = group(&lab, &id, "cpu").unwrap();
+    let read = |file: &str| fs::read_to_string(cpu.join(file));
     let quota = read("cpu.max").unwrap_or_else(|_| {
         format!(
             "{} {}",
@@ -132,6 +164,42 @@ fn limits_change_while_a_container_runs_in_whatever_order_the_kernel_needs() {
     let usage = lab.runtime.usage(&id).unwrap();
     assert_eq!(usage.pids_limit, None);
     assert_eq!(usage.memory.unwrap().limit, Some(16 << 20), "not asked for");
+}
+
+#[test]
+fn where_the_kernel_refuses_one_limit_all_stay_as_they_were() {
+    let lab = Lab::new();
+    let id = lab.id();
+    let mut spec = lab.spec(&id, "sleep 100");
+    spec.limits.memory = Some(32 << 20);
+    spec.limits.cpu_shares = Some(512);
+    lab.runtime.create(&id, &spec).map_err(chain).unwrap();
+    lab.runtime.start(&id).unwrap();
+    let before = limits_in_force(&lab, &id);
+    assert!(before.len() >= 7, "{before:?}");
+    let nowhere = Throttle {
+        device: (4_000, 4_000),
+        measure: Measure::Reads,
+        rate: 1,
+    };
+    for (memory, cpus, throttle) in [
+        (200, Some("4096"), None),
+        (16, Some("4096"), None),
+        (200, Some("0"), Some(nowhere)),
+    ] {
+        let limits = Limits {
+            memory: Some(memory << 20),
+            memory_reservation: Some(8 << 20),
+            cpu: Some(CpuTime::of_nano_cpus(500_000_000)),
+            cpu_shares: Some(2_048),
+            cpus: cpus.map(str::to_owned),
+            pids: Some(Ceiling::At(50)),
+            throttles: throttle.into_iter().collect(),
+            ..Limits::default()
+        };
+        let error = lab.runtime.update(&id, &limits).map_err(chain).unwrap_err();
+        assert_eq!(limits_in_force(&lab, &id), before, "{error}");
+    }
 }
 
 #[test]
