@@ -4,18 +4,12 @@ use std::net::IpAddr;
 
 use rnet_model::SandboxId;
 
-use crate::message::{IN, code, flag, kind};
-use crate::reply::{ASKED, Reply, Section};
+use crate::message::{IN, code, flag, kind, wire_name};
+use crate::reply::{ASKED, Reply, Section, empty};
 use crate::request::Refusal;
 use crate::reverse::reverse;
 use crate::service::Service;
 use crate::{Directory, Request, Transport};
-
-/// How long an answer from here may be believed, in seconds.
-///
-/// A freed address is handed out again at once, so a name must not be remembered for long after its container is
-/// gone; yet a client that keeps its own cache is spared nearly all its queries.
-pub const LOCAL_TTL_SECONDS: u32 = 10;
 
 /// What becomes of a query.
 #[derive(Debug)]
@@ -41,6 +35,10 @@ pub fn answer(
     turn: u32,
 ) -> Answer {
     let request = match Request::read(query, transport) {
+        // RFC 6891, 6.1.3
+        Ok(request) if request.is_of_another_edns() => {
+            return Answer::Local(empty(&request, code::BAD_VERS));
+        }
         Ok(request) => request,
         Err(Refusal::Silent) => return Answer::Ignore,
         Err(Refusal::Reply(bytes)) => return Answer::Local(bytes),
@@ -67,7 +65,7 @@ fn local(
         && let Some(address) = reverse(&name)
     {
         let data = wire_name(&directory.name_of(sandbox, address)?)?;
-        reply.add(Section::Answer, &ASKED, kind::PTR, LOCAL_TTL_SECONDS, &data);
+        reply.add(Section::Answer, &ASKED, kind::PTR, &data);
         return Some(reply.finish());
     }
     if question.kind() == kind::SRV
@@ -86,47 +84,16 @@ fn local(
     };
     let addresses = directory.addresses(sandbox, &name, wanted)?;
     if addresses.is_empty() {
-        deny(&mut reply);
+        reply.deny();
     }
     // each in its turn comes first
     let first = turn as usize % addresses.len().max(1);
     let (before, from) = addresses.split_at(first);
     for address in from.iter().chain(before) {
-        add_address(&mut reply, Section::Answer, &ASKED, address);
+        reply.add_address(Section::Answer, &ASKED, address);
         if !reply.is_whole() {
             break;
         }
     }
     Some(reply.finish())
-}
-
-pub(crate) fn add_address(reply: &mut Reply<'_>, section: Section, owner: &[u8], address: &IpAddr) {
-    match address {
-        IpAddr::V4(ip) => reply.add(section, owner, kind::A, LOCAL_TTL_SECONDS, &ip.octets()),
-        IpAddr::V6(ip) => reply.add(section, owner, kind::AAAA, LOCAL_TTL_SECONDS, &ip.octets()),
-    }
-}
-
-/// Lets a client remember for a while that there is no such record (RFC 2308, 3): as names here have no parent in
-/// common, each is the apex of a zone of its own.
-pub(crate) fn deny(reply: &mut Reply<'_>) {
-    // the server is the name itself, its mailbox the root
-    let mut data = [&ASKED[..], &[0]].concat();
-    let ttl = LOCAL_TTL_SECONDS;
-    for number in [1, ttl, ttl, ttl, ttl] {
-        data.extend(number.to_be_bytes());
-    }
-    reply.add(Section::Authority, &ASKED, kind::SOA, ttl, &data);
-}
-
-/// A name as it stands in a message; none if it has a label that is too long, or is too long itself (RFC 1035, 2.3.4).
-pub(crate) fn wire_name(name: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(name.len() + 2);
-    for label in name.split('.').filter(|label| !label.is_empty()) {
-        let length = u8::try_from(label.len()).ok().filter(|it| *it < 64)?;
-        bytes.push(length);
-        bytes.extend(label.as_bytes());
-    }
-    bytes.push(0);
-    (bytes.len() <= 255).then_some(bytes)
 }

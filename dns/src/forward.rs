@@ -23,6 +23,7 @@ use crate::flight::Flights;
 use crate::health::{Candidate, Health};
 use crate::message::code;
 use crate::pool::Pool;
+use crate::reply::empty;
 use crate::response::Response;
 use crate::{Forwarding, Request, Sockets, Transport};
 
@@ -137,6 +138,6 @@ impl Forwarder {
 fn told(known: &Known, request: &Request) -> Vec<u8> {
     match known {
         Known::Answer(response, age) => response.reply(request, *age),
-        Known::Failure => request.encoded_reply(code::SERV_FAIL),
+        Known::Failure => empty(request, code::SERV_FAIL),
     }
 }

@@ -32,12 +32,13 @@ mod session;
 mod shared;
 mod zone;
 
-pub use answer::{Answer, LOCAL_TTL_SECONDS, answer};
+pub use answer::{Answer, answer};
 pub use directory::{Directory, EndpointNames, View};
 pub use error::DnsError;
 pub use exchange::{Sockets, Transport};
 pub use forwarding::{Forwarding, Upstream};
 pub use hosts::hosts;
+pub use reply::LOCAL_TTL_SECONDS;
 pub use request::Request;
 pub use resolv_conf::{Nameserver, ResolvConf};
 pub use sandbox_conf::{RESOLVED_FILE, RESOLVER, check, embedded, host_file, legacy};

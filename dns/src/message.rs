@@ -206,3 +206,15 @@ fn name_end(bytes: &[u8], mut at: usize) -> Option<usize> {
         }
     }
 }
+
+/// A name as it stands in a message; none if it has a label that is too long, or is too long itself (RFC 1035, 2.3.4).
+pub(crate) fn wire_name(name: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(name.len() + 2);
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        let length = u8::try_from(label.len()).ok().filter(|it| *it < 64)?;
+        bytes.push(length);
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
+    (bytes.len() <= 255).then_some(bytes)
+}

@@ -1,9 +1,16 @@
 //! An answer of our own, as it is written.
 
+use std::net::IpAddr;
+
 use crate::Request;
-use crate::message::{HEADER, Header, IN, flag};
+use crate::message::{HEADER, Header, IN, flag, kind};
 use crate::request::opt;
 
+/// How long an answer from here may be believed, in seconds.
+///
+/// A freed address is handed out again at once, so a name must not be remembered for long after its container is
+/// gone; yet a client that keeps its own cache is spared nearly all its queries.
+pub const LOCAL_TTL_SECONDS: u32 = 10;
 /// The name of the question, as whoever repeats it points to it (RFC 1035, 4.1.4).
 pub(crate) const ASKED: [u8; 2] = [0xc0, HEADER as u8];
 
@@ -46,7 +53,7 @@ impl<'a> Reply<'a> {
 
     /// Adds a record of class IN. One that does not fit is left out, as are all after it, and the TC bit is set if
     /// that is in the answer section (RFC 2181, 9).
-    pub(crate) fn add(&mut self, section: Section, owner: &[u8], kind: u16, ttl: u32, data: &[u8]) {
+    pub(crate) fn add(&mut self, section: Section, owner: &[u8], kind: u16, data: &[u8]) {
         let edns = self.request.edns().map_or(0, |_| opt(0, false).len());
         let length = owner.len() + 10 + data.len();
         if self.bytes.len() + length + edns > self.request.limit() {
@@ -58,10 +65,29 @@ impl<'a> Reply<'a> {
         self.bytes.extend(owner);
         self.bytes.extend(kind.to_be_bytes());
         self.bytes.extend(IN.to_be_bytes());
-        self.bytes.extend(ttl.to_be_bytes());
+        self.bytes.extend(LOCAL_TTL_SECONDS.to_be_bytes());
         self.bytes.extend((data.len() as u16).to_be_bytes());
         self.bytes.extend(data);
         self.header.counts[section as usize] += 1;
+    }
+
+    /// Adds an address.
+    pub(crate) fn add_address(&mut self, section: Section, owner: &[u8], address: &IpAddr) {
+        match address {
+            IpAddr::V4(ip) => self.add(section, owner, kind::A, &ip.octets()),
+            IpAddr::V6(ip) => self.add(section, owner, kind::AAAA, &ip.octets()),
+        }
+    }
+
+    /// Lets a client remember for a while that there is no such record (RFC 2308, 3): as names here have no parent in
+    /// common, each is the apex of a zone of its own.
+    pub(crate) fn deny(&mut self) {
+        // the server is the name itself, its mailbox the root
+        let (mut data, ttl) = ([&ASKED[..], &[0]].concat(), LOCAL_TTL_SECONDS);
+        for number in [1, ttl, ttl, ttl, ttl] {
+            data.extend(number.to_be_bytes());
+        }
+        self.add(Section::Authority, &ASKED, kind::SOA, &data);
     }
 
     /// Whether all that was added so far has found room.
@@ -78,4 +104,9 @@ impl<'a> Reply<'a> {
         self.bytes[..HEADER].copy_from_slice(&self.header.to_bytes());
         self.bytes
     }
+}
+
+/// The bytes of an answer without records.
+pub(crate) fn empty(request: &Request, code: u16) -> Vec<u8> {
+    Reply::new(request, code, 0).finish()
 }

@@ -2,7 +2,6 @@
 
 use crate::Transport;
 use crate::message::{Header, Question, code, flag, kind, records};
-use crate::reply::Reply;
 
 /// The largest datagram we take ourselves, in bytes: what avoids fragments nearly everywhere (DNS flag day 2020).
 pub(crate) const OUR_PAYLOAD: u16 = 1232;
@@ -44,7 +43,7 @@ impl Request {
     ///
     /// What is too short for a header, or is itself a response, is not answered. Otherwise: NOTIMP for another
     /// opcode than QUERY, FORMERR for what cannot be read or has not exactly one question (RFC 9619) or has two OPT
-    /// records, BADVERS for an EDNS version above 0 (RFC 6891, 6.1.1 and 6.1.3).
+    /// records (RFC 6891, 6.1.1).
     pub(crate) fn read(bytes: &[u8], transport: Transport) -> Result<Self, Refusal> {
         let header = Header::read(bytes).ok_or(Refusal::Silent)?;
         if header.has(flag::RESPONSE) {
@@ -63,16 +62,12 @@ impl Request {
             (Transport::Udp, Some(edns)) => edns.payload.clamp(LEAST_PAYLOAD, LARGEST_PAYLOAD),
             (Transport::Udp, None) => LEAST_PAYLOAD,
         };
-        let request = Self {
+        Ok(Self {
             header,
             question,
             edns,
             limit,
-        };
-        if edns.is_some_and(|edns| edns.version > 0) {
-            return Err(Refusal::Reply(request.encoded_reply(code::BAD_VERS)));
-        }
-        Ok(request)
+        })
     }
 
     /// What is asked.
@@ -88,6 +83,11 @@ impl Request {
     /// What the client says by EDNS, if it does.
     pub(crate) fn edns(&self) -> Option<Edns> {
         self.edns
+    }
+
+    /// Whether the client speaks a version of EDNS that is not known here, the only one being 0.
+    pub(crate) fn is_of_another_edns(&self) -> bool {
+        self.edns.is_some_and(|edns| edns.version > 0)
     }
 
     /// How long an answer may be, in bytes.
@@ -129,11 +129,6 @@ impl Request {
             bytes.extend(opt(0, dnssec_ok));
         }
         bytes
-    }
-
-    /// The bytes of an answer without records.
-    pub(crate) fn encoded_reply(&self, code: u16) -> Vec<u8> {
-        Reply::new(self, code, 0).finish()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::Request;
 use crate::message::{HEADER, Header, Question, Record, code, flag, kind, long, records};
+use crate::reply::empty;
 use crate::request::opt;
 
 /// The longest an answer is kept, in seconds: a day.
@@ -90,7 +91,7 @@ impl Response {
     /// as many records as it takes, and what time they have left to live.
     pub(crate) fn reply(&self, request: &Request, age: u32) -> Vec<u8> {
         if self.header.counts[0] == 0 {
-            return request.encoded_reply(self.header.code());
+            return empty(request, self.header.code());
         }
         let kept = flag::TRUNCATED | flag::AUTHENTIC_DATA | flag::CODE;
         let mut header = Header {

@@ -4,10 +4,9 @@ use std::net::IpAddr;
 
 use rnet_model::{Protocol, SandboxId};
 
-use crate::answer::{add_address, deny, wire_name};
-use crate::message::{HEADER, kind};
+use crate::Directory;
+use crate::message::{HEADER, kind, wire_name};
 use crate::reply::{ASKED, Reply, Section};
-use crate::{Directory, LOCAL_TTL_SECONDS};
 
 /// A port of whoever has a name.
 pub(crate) struct Service<'a> {
@@ -48,17 +47,17 @@ impl<'a> Service<'a> {
     pub(crate) fn tell(&self, reply: &mut Reply<'_>, servers: &[IpAddr]) {
         let (Some((_, port)), Some(host), [_, ..]) = (self.port, wire_name(self.host), servers)
         else {
-            return deny(reply);
+            return reply.deny();
         };
         // neither priority nor weight; the target must not be compressed
         let mut data = vec![0; 4];
         data.extend(port.to_be_bytes());
         data.extend(host);
-        reply.add(Section::Answer, &ASKED, kind::SRV, LOCAL_TTL_SECONDS, &data);
+        reply.add(Section::Answer, &ASKED, kind::SRV, &data);
         // in a message each label comes behind its length, in text behind a dot: the places are the same
         let pointer = 0xc000 | (HEADER + self.host_at) as u16;
         for address in servers {
-            add_address(reply, Section::Additional, &pointer.to_be_bytes(), address);
+            reply.add_address(Section::Additional, &pointer.to_be_bytes(), address);
         }
     }
 }

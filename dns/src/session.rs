@@ -18,6 +18,7 @@ use crate::exchange::{read_message, write_message};
 use crate::forward::Forwarder;
 use crate::message::code;
 use crate::permit::{Permit, Share};
+use crate::reply::empty;
 use crate::shared::Shared;
 use crate::{Answer, Forwarding, Request, Transport, answer, datagrams};
 
@@ -200,7 +201,7 @@ impl Session {
             return Step::Reply(reply);
         }
         match self.queries.permit() {
-            None => Step::Reply(request.encoded_reply(code::REFUSED)),
+            None => Step::Reply(empty(&request, code::REFUSED)),
             Some(permit) => Step::Forward(Box::new(Forward {
                 request,
                 transport,
