@@ -4,6 +4,7 @@
 
 mod addresses;
 mod policy;
+mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -201,16 +202,6 @@ impl State {
     /// The container of that id.
     pub fn container(&self, id: ContainerId) -> Option<&Container> {
         self.containers.get(&id)
-    }
-
-    /// All volumes, by name.
-    pub fn volumes(&self) -> impl Iterator<Item = &Volume> {
-        self.volumes.values()
-    }
-
-    /// The volume of that name.
-    pub fn volume(&self, name: &str) -> Option<&Volume> {
-        self.volumes.get(name)
     }
 
     /// The sandbox a container lives in, while it runs.

@@ -12,7 +12,7 @@ use super::body::Json as Body;
 use super::error::Failure;
 use super::query::Params;
 use super::{Answer, Api};
-use crate::daemon::{Daemon, is_volume_used};
+use crate::daemon::Daemon;
 use crate::volume::Volume;
 
 const FILTERS: &[&str] = &["dangling", "driver", "label", "name"];
@@ -32,7 +32,7 @@ async fn list(State(api): State<Api>, params: Params) -> Answer<Json<VolumeListR
     let volumes = api.run(move |daemon| {
         let found: Vec<Volume> = daemon.read(|state| {
             let matches = |volume: &&Volume| {
-                dangling.is_none_or(|wanted| wanted != is_volume_used(state, &volume.name))
+                dangling.is_none_or(|wanted| wanted != state.volume_user(&volume.name).is_some())
                     && filters.any("name", |part| volume.name.contains(part))
                     && filters.any("driver", |driver| driver == "local")
                     && filters.labels("label", |key| volume.labels.get(key).map(String::as_str))
@@ -102,7 +102,7 @@ async fn prune(State(api): State<Api>, params: Params) -> Answer<Json<VolumePrun
             let matches = |volume: &&Volume| {
                 let label = |key: &str| volume.labels.get(key).map(String::as_str);
                 (all || volume.anonymous)
-                    && !is_volume_used(state, &volume.name)
+                    && state.volume_user(&volume.name).is_none()
                     && filters.labels("label", label)
                     && filters.lacks_labels(label)
             };

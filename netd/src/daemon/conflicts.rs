@@ -5,19 +5,16 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::os::fd::AsFd;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use rnet_ipam::Space;
-use rnet_kernel::{HostRoute, KernelError, RouteWatch};
+use rnet_kernel::{HostRoute, KernelError};
 use rnet_model::{Cidr, IfName, Network, NetworkId};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use super::Daemon;
 use super::network::find_driver;
-use crate::error::{Result, chain};
-use crate::fd;
+use crate::error::Result;
 use crate::state::State;
 
 /// A subnet of a network, and a route of others that shares addresses with it.
@@ -89,17 +86,19 @@ impl Daemon {
 
     /// Tells of the conflicts there are, and from now on of each that comes, as long as the daemon's tasks run.
     pub(super) fn watch_routes(self: &Arc<Self>) -> Result<()> {
-        let Some(watch) = self.hands.host.watch_routes()? else {
+        let Some(mut watch) = self.hands.host.watch_routes()? else {
             return Ok(());
         };
         self.warn(self.conflicts()?);
-        let _context = self.tasks.enter();
-        let descriptor = watch.as_fd().try_clone_to_owned();
-        let bell = descriptor
-            .and_then(|it| fd::watched(it, Interest::READABLE))
-            .map_err(|source| KernelError::WatchRoutes { source })?;
-        self.tasks.spawn(follow(Arc::downgrade(self), watch, bell));
-        Ok(())
+        let bell = watch.as_fd().try_clone_to_owned();
+        let listening = bell.and_then(|bell| {
+            self.listen(bell, move |daemon| {
+                let heard = watch.heard()?;
+                daemon.warn(daemon.conflicts_with(heard.as_deref())?);
+                Ok(())
+            })
+        });
+        Ok(listening.map_err(|source| KernelError::WatchRoutes { source })?)
     }
 
     fn warn(&self, conflicts: Vec<Conflict>) {
@@ -125,22 +124,6 @@ impl Daemon {
         match heard {
             Some(routes) => Ok(self.read(|state| conflicts_among(state, routes))),
             None => self.conflicts(),
-        }
-    }
-}
-
-/// Ends with the daemon, or when there is nothing to hear any more.
-async fn follow(daemon: Weak<Daemon>, mut watch: Box<dyn RouteWatch>, bell: AsyncFd<OwnedFd>) {
-    while let Ok(mut ready) = bell.readable().await {
-        // before looking, so that what comes meanwhile rings again
-        ready.clear_ready();
-        let Some(daemon) = daemon.upgrade() else {
-            return;
-        };
-        let heard = watch.heard().map_err(Into::into);
-        match heard.and_then(|routes| daemon.conflicts_with(routes.as_deref())) {
-            Ok(conflicts) => daemon.warn(conflicts),
-            Err(error) => return tracing::error!("{}", chain(&error)),
         }
     }
 }

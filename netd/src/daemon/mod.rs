@@ -54,11 +54,6 @@ use crate::event::Events;
 use crate::state::{Change, State};
 use crate::store::Store;
 
-/// Whether a container, running or not, uses a volume.
-pub fn is_volume_used(state: &State, name: &str) -> bool {
-    volume::users(state, name).next().is_some()
-}
-
 /// What the daemon acts through: the machine, or a fake of it.
 #[derive(Clone)]
 pub struct Hands {

@@ -11,7 +11,7 @@ use rnet_runtime_glue::image::Image;
 
 use super::{Daemon, random_bytes};
 use crate::error::{Error, Result};
-use crate::state::{Change, State};
+use crate::state::Change;
 use crate::volume::Volume;
 
 impl Daemon {
@@ -55,7 +55,7 @@ impl Daemon {
         let directory = self.volume_dir(name);
         make(&directory)?;
         let is_empty = fs::read_dir(&directory).is_ok_and(|mut entries| entries.next().is_none());
-        if !is_empty || self.read(|state| users(state, name).next().is_some()) {
+        if !is_empty || self.read(|state| state.volume_user(name).is_some()) {
             return Ok(());
         }
         // under another name first: a volume is filled whole, or not at all
@@ -75,7 +75,7 @@ impl Daemon {
         if let Err(missing) = self.find_volume(name) {
             return if force { Ok(()) } else { Err(missing) };
         }
-        if let Some(user) = self.read(|state| users(state, name).next()) {
+        if let Some(user) = self.read(|state| state.volume_user(name)) {
             return Err(Error::Conflict(format!(
                 "remove {name}: volume is in use - [{user}]"
             )));
@@ -95,15 +95,6 @@ impl Daemon {
         let driver = ("driver".to_owned(), "local".to_owned());
         self.events.send("volume", action, name, [driver]);
     }
-}
-
-/// The containers that use a volume, running or not.
-pub(super) fn users(state: &State, name: &str) -> impl Iterator<Item = ContainerId> {
-    let uses = move |volumes: &[crate::volume::VolumeMount]| {
-        volumes.iter().any(|mount| mount.volume == name)
-    };
-    let users = state.containers().filter(move |it| uses(&it.volumes));
-    users.map(|container| container.id)
 }
 
 /// A name that is a directory of its own (moby, volume/local: `volumeNameRegex`).

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rnet_kernel::{KernelError, Watch};
 use tokio::io::Interest;
@@ -35,12 +35,27 @@ impl Daemon {
         Ok(())
     }
 
-    fn on_change(self: &Arc<Self>, watch: Box<dyn Watch>, react: fn(&Self)) -> io::Result<()> {
+    fn on_change(self: &Arc<Self>, mut watch: Box<dyn Watch>, react: fn(&Self)) -> io::Result<()> {
+        self.listen(watch.as_fd().try_clone_to_owned()?, move |daemon| {
+            if watch.changed()? {
+                react(daemon);
+            }
+            Ok(())
+        })
+    }
+
+    /// Lets `hear` take what there is whenever `bell` is readable, as long as the daemon's tasks run or until it fails.
+    ///
+    /// It may block.
+    pub(super) fn listen(
+        self: &Arc<Self>,
+        bell: OwnedFd,
+        hear: impl FnMut(&Self) -> Result<()> + Send + 'static,
+    ) -> io::Result<()> {
         let _context = self.tasks.enter();
-        let descriptor = watch.as_fd().try_clone_to_owned();
-        let bell = descriptor.and_then(|it| fd::watched(it, Interest::READABLE))?;
-        self.tasks
-            .spawn(follow(Arc::downgrade(self), watch, bell, react));
+        let bell = fd::watched(bell, Interest::READABLE)?;
+        let hear = Arc::new(Mutex::new(hear));
+        self.tasks.spawn(whenever(bell, Arc::downgrade(self), hear));
         Ok(())
     }
 
@@ -63,23 +78,25 @@ impl Daemon {
 }
 
 /// Ends with the daemon, or when there is nothing to hear any more.
-async fn follow(
-    daemon: Weak<Daemon>,
-    mut watch: Box<dyn Watch>,
+async fn whenever(
     bell: AsyncFd<OwnedFd>,
-    react: fn(&Daemon),
+    daemon: Weak<Daemon>,
+    hear: Arc<Mutex<impl FnMut(&Daemon) -> Result<()> + Send + 'static>>,
 ) {
     while let Ok(mut ready) = bell.readable().await {
         // before looking, so that what comes meanwhile rings again
         ready.clear_ready();
-        match (watch.changed(), daemon.upgrade()) {
-            (_, None) => return,
-            (Ok(false), _) => {}
-            (Ok(true), Some(daemon)) => {
-                // a panic has been printed
-                let _ = tokio::task::spawn_blocking(move || react(&daemon)).await;
-            }
-            (Err(error), _) => return tracing::error!("{}", chain(&error)),
+        let Some(daemon) = daemon.upgrade() else {
+            return;
+        };
+        let hear = Arc::clone(&hear);
+        let heard = tokio::task::spawn_blocking(move || {
+            let mut hear = hear.lock().unwrap_or_else(PoisonError::into_inner);
+            hear(&daemon)
+        });
+        // a panic has been printed
+        if let Ok(Err(error)) = heard.await {
+            return tracing::error!("{}", chain(&error));
         }
     }
 }

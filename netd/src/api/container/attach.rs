@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::TryStreamExt;
 use rnet_model::ContainerId;
@@ -90,25 +89,4 @@ fn live_talk(daemon: &Arc<Daemon>, id: ContainerId, options: AttachOptions) -> R
 /// The talk of a client that wants to hear the past alone.
 fn silence() -> Talk {
     Talk::with(async { Err(Vec::new()) })
-}
-
-pub(super) async fn resize(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-    params: Params,
-) -> Answer<StatusCode> {
-    let (rows, columns) = size(&params)?;
-    api.run(move |daemon| daemon.resize(&id, rows, columns))
-        .await?;
-    Ok(StatusCode::OK)
-}
-
-/// The rows and columns of a terminal.
-pub(super) fn size(params: &Params) -> Answer<(u16, u16)> {
-    match (params.number("h")?, params.number("w")?) {
-        (Some(rows), Some(columns)) => Ok((rows, columns)),
-        _ => Err(Failure::invalid(
-            "the terminal's height h and width w are expected",
-        )),
-    }
 }

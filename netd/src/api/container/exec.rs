@@ -8,11 +8,10 @@ use axum::response::{IntoResponse, Response};
 use bollard_stubs::models::{ExecConfig, ExecInspectResponse, ExecStartConfig, ProcessConfig};
 use serde_json::json;
 
-use super::attach::{content_type, size};
+use super::attach::content_type;
 use crate::api::body::Json;
 use crate::api::hijack::{Takeover, Talk};
 use crate::api::output::Form;
-use crate::api::query::Params;
 use crate::api::version::ApiVersion;
 use crate::api::{Answer, Api};
 use crate::daemon::{Daemon, Exec, Progress};
@@ -58,17 +57,6 @@ pub(super) async fn start(
     // who heard the end asks for the exit code at once
     let talk = Talk::with(process).until(ended);
     Ok(takeover.splice(&api, content_type(tty, version), talk))
-}
-
-pub(super) async fn resize(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-    params: Params,
-) -> Answer<StatusCode> {
-    let (rows, columns) = size(&params)?;
-    api.run(move |daemon| daemon.exec_resize(&id, rows, columns))
-        .await?;
-    Ok(StatusCode::OK)
 }
 
 pub(super) async fn show(

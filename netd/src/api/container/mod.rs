@@ -8,6 +8,7 @@ mod list;
 mod prune;
 mod stats;
 mod sysctls;
+mod terminal;
 mod top;
 mod wait;
 
@@ -18,6 +19,8 @@ use axum::{Json, Router};
 use super::logs;
 use super::render::container::{Inspection, inspect};
 use super::{Answer, Api};
+use crate::daemon::Daemon;
+use terminal::resize;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
@@ -39,10 +42,16 @@ pub(super) fn routes() -> Router<Api> {
         .route("/containers/{id}/top", get(top::top))
         .route("/containers/{id}/logs", get(logs::logs))
         .route("/containers/{id}/attach", post(attach::attach))
-        .route("/containers/{id}/resize", post(attach::resize))
+        .route(
+            "/containers/{id}/resize",
+            post(|api, id, params| resize(api, id, params, Daemon::resize)),
+        )
         .route("/containers/{id}/exec", post(exec::create))
         .route("/exec/{id}/start", post(exec::start))
-        .route("/exec/{id}/resize", post(exec::resize))
+        .route(
+            "/exec/{id}/resize",
+            post(|api, id, params| resize(api, id, params, Daemon::exec_resize)),
+        )
         .route("/exec/{id}/json", get(exec::show))
 }
 
