@@ -14,6 +14,7 @@ use rnet_model::{PortRange, Protocol};
 
 use crate::contract::{HeldPorts, SocketKind};
 use crate::error::KernelError;
+use crate::socket_filter;
 
 /// Binds ports of the calling thread's namespace, so that nobody else can; the contract of [`crate::Host::hold_ports`].
 ///
@@ -99,9 +100,10 @@ fn try_bind(
     let socket = socket(family(address), kind, flags, number)?;
     if address.is_ipv6() {
         setsockopt(&socket, sockopt::Ipv6V6Only, &!both_families)?;
-    } else if protocol == Protocol::Udp {
-        // nobody reads what is not translated, so nothing is kept of it
-        setsockopt(&socket, sockopt::RcvBuf, &0)?;
+    }
+    if protocol == Protocol::Udp {
+        // nobody reads what is not translated, so nothing is kept of it; a relay takes the filter off while it does
+        socket_filter::attach(&socket, &[socket_filter::DROP]).map_err(errno)?;
     }
     setsockopt(&socket, sockopt::ReuseAddr, &despite_lingering)?;
     bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
@@ -116,6 +118,10 @@ fn port_of(socket: &OwnedFd) -> nix::Result<u16> {
     let v4 = name.as_sockaddr_in().map(|name| name.port());
     let v6 = name.as_sockaddr_in6().map(|name| name.port());
     v4.or(v6).ok_or(Errno::EAFNOSUPPORT)
+}
+
+fn errno(error: io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 const fn family(address: SocketAddr) -> AddressFamily {

@@ -1,93 +1,61 @@
-//! Filters of netlink sockets: what they drop is never queued, and wakes nobody (Documentation/networking/filter.rst).
+//! Filters of sockets: what they drop is never queued, and wakes nobody (Documentation/networking/filter.rst).
 //!
-//! The kernel loads from a message as from a packet, in the network's byte order, and netlink's numbers are in the
+//! Of netlink's messages the kernel loads from a message as from a packet, in the network's byte order, and netlink's numbers are in the
 //! host's: a number to compare with is to be given as `number.to_be()`.
 
 use std::io;
-use std::mem;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 
 use libc::{
     BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JGT, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W,
 };
-use libc::{sock_filter, sock_fprog};
-use netlink_sys::Socket;
+use socket2::{SockFilter, SockRef};
 
 /// The message is not for this socket.
-pub(crate) const DROP: sock_filter = step(BPF_RET | BPF_K, 0, 0, 0);
+pub(crate) const DROP: SockFilter = step(BPF_RET | BPF_K, 0, 0, 0);
 /// The message is queued whole.
-pub(crate) const KEEP: sock_filter = step(BPF_RET | BPF_K, 0, 0, u32::MAX);
+pub(crate) const KEEP: SockFilter = step(BPF_RET | BPF_K, 0, 0, u32::MAX);
 
 /// The 32 bits at an offset.
-pub(crate) const fn load_word(offset: u32) -> sock_filter {
+pub(crate) const fn load_word(offset: u32) -> SockFilter {
     step(BPF_LD | BPF_W | BPF_ABS, 0, 0, offset)
 }
 
 /// The 16 bits at an offset.
-pub(crate) const fn load_half(offset: u32) -> sock_filter {
+pub(crate) const fn load_half(offset: u32) -> SockFilter {
     step(BPF_LD | BPF_H | BPF_ABS, 0, 0, offset)
 }
 
 /// The 8 bits at an offset.
-pub(crate) const fn load_byte(offset: u32) -> sock_filter {
+pub(crate) const fn load_byte(offset: u32) -> SockFilter {
     step(BPF_LD | BPF_B | BPF_ABS, 0, 0, offset)
 }
 
 /// Skips steps if what was loaded is another number.
-pub(crate) const fn unless_equal(number: u32, skip: u8) -> sock_filter {
+pub(crate) const fn unless_equal(number: u32, skip: u8) -> SockFilter {
     step(BPF_JMP | BPF_JEQ | BPF_K, 0, skip, number)
 }
 
 /// Skips steps if what was loaded is that number.
-pub(crate) const fn if_equal(number: u32, skip: u8) -> sock_filter {
+pub(crate) const fn if_equal(number: u32, skip: u8) -> SockFilter {
     step(BPF_JMP | BPF_JEQ | BPF_K, skip, 0, number)
 }
 
 /// Skips steps if what was loaded is greater.
-pub(crate) const fn if_greater(number: u32, skip: u8) -> sock_filter {
+pub(crate) const fn if_greater(number: u32, skip: u8) -> SockFilter {
     step(BPF_JMP | BPF_JGT | BPF_K, skip, 0, number)
 }
 
 /// Skips steps if what was loaded has any of these bits.
-pub(crate) const fn if_any(bits: u32, skip: u8) -> sock_filter {
+pub(crate) const fn if_any(bits: u32, skip: u8) -> SockFilter {
     step(BPF_JMP | BPF_JSET | BPF_K, skip, 0, bits)
 }
 
 /// Filters what comes to a socket from now on, instead of what filter it had.
-#[expect(
-    unsafe_code,
-    reason = "no safe wrapper attaches a filter to a netlink socket"
-)]
-pub(crate) fn attach<const N: usize>(
-    socket: &Socket,
-    mut program: [sock_filter; N],
-) -> io::Result<()> {
-    let program = sock_fprog {
-        len: N as u16,
-        filter: program.as_mut_ptr(),
-    };
-    // SAFETY: the kernel copies the program, which lives until the call returns, and its length is the right one
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ATTACH_FILTER,
-            (&raw const program).cast(),
-            mem::size_of_val(&program) as libc::socklen_t,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+pub(crate) fn attach(socket: &impl AsFd, program: &[SockFilter]) -> io::Result<()> {
+    SockRef::from(socket).attach_filter(program)
 }
 
-const fn step(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
-    sock_filter {
-        code: code as u16,
-        jt,
-        jf,
-        k,
-    }
+const fn step(code: u32, jt: u8, jf: u8, k: u32) -> SockFilter {
+    SockFilter::new(code as u16, jt, jf, k)
 }

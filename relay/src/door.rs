@@ -6,24 +6,26 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nix::libc::{BPF_K, BPF_RET, ENOENT};
 use nix::sys::socket::{setsockopt, sockopt};
 use rnet_model::{Cidr, Protocol};
 use rustix::net::{Shutdown, listen, shutdown, sockopt as options};
+use socket2::{SockFilter, SockRef};
 use tokio_util::sync::CancellationToken;
 
 use crate::datagram::{Peers, Session};
 
 /// How many clients may wait for the relay's turn at one port.
 const BACKLOG: i32 = 1024;
-/// What a socket may keep of datagrams until the relay's turn (the default of net.core.rmem_default).
-const RECEIVE_BUFFER_BYTES: usize = 212_992;
+/// Drops every packet (Documentation/networking/filter.rst).
+const DEAF: [SockFilter; 1] = [SockFilter::new((BPF_RET | BPF_K) as u16, 0, 0, 0)];
 
 /// Where the clients of successive ports are led, and whose.
 #[derive(Clone, Debug)]
 pub struct Passage {
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// The bound, non-blocking IPv6 sockets of the ports, in order.
+    /// The bound, non-blocking IPv6 sockets of the ports, in order; those of UDP may be filtered while nobody reads them.
     pub sockets: Arc<[OwnedFd]>,
     /// The container's address, and its port that the first of the host's leads to; the others follow in step.
     pub target: SocketAddr,
@@ -61,8 +63,9 @@ impl Door {
             // a port that cannot be shut refuses clients as soon as its socket is let go
             let _ = match self.passage.protocol {
                 Protocol::Tcp => shutdown(socket, Shutdown::Read)
-                    .and_then(|()| options::set_socket_reuseaddr(socket, false)),
-                _ => options::set_socket_recv_buffer_size(socket, 0),
+                    .and_then(|()| options::set_socket_reuseaddr(socket, false))
+                    .map_err(io::Error::from),
+                _ => SockRef::from(&socket).attach_filter(&DEAF),
             };
         }
     }
@@ -111,10 +114,18 @@ impl Door {
                 listen(socket, BACKLOG)?;
             }
             _ => {
-                options::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER_BYTES)?;
+                hear(socket)?;
                 setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
             }
         }
         Ok(())
+    }
+}
+
+/// Takes off a socket the filter that dropped what nobody would have read; one without a filter hears already.
+fn hear(socket: BorrowedFd<'_>) -> io::Result<()> {
+    match SockRef::from(&socket).detach_filter() {
+        Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(()),
+        detached => detached,
     }
 }

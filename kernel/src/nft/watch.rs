@@ -98,5 +98,5 @@ fn names(message: &[u8], family: Family, table: &str) -> bool {
 fn ignore_sender(socket: &Socket, port: u32) -> io::Result<()> {
     let sender = 12; // nlmsg_pid
     let program = [load_word(sender), unless_equal(port.to_be(), 1), DROP, KEEP];
-    attach(socket, program)
+    attach(socket, &program)
 }

@@ -69,7 +69,7 @@ impl EgressWatch {
             KEEP,
             DROP,
         ];
-        attach(&self.told, program).map_err(|source| KernelError::WatchEgress { source })
+        attach(&self.told, &program).map_err(|source| KernelError::WatchEgress { source })
     }
 }
 

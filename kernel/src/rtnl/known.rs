@@ -55,7 +55,7 @@ impl KnownRoutes {
             KEEP,
             DROP,
         ];
-        attach(&told, program)?;
+        attach(&told, &program)?;
         for group in GROUPS {
             told.add_membership(group)?;
         }

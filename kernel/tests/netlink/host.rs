@@ -1,11 +1,12 @@
 //! What the host is like, and its ports.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use rnet_kernel::{HeldPorts, Host, HostRoute};
 use rnet_model::{PortRange, Protocol};
 
-use crate::lab::{Lab, lab};
+use crate::lab::{Lab, eventually, lab};
 
 #[test]
 fn the_egress_mtu_is_that_of_the_best_default_route() {
@@ -36,20 +37,19 @@ fn routes_of_all_tables_are_told_and_the_noise_is_not() {
         lab.ip("route add 172.30.0.0/16 via 192.0.2.2 table 300");
         lab.ip("route add blackhole 172.31.0.0/16");
         lab.ip("route add fd00::/8 dev br9 table 301");
-        let routes = lab.kernel.routes().unwrap();
-        let routes: Vec<String> = routes.iter().map(ToString::to_string).collect();
+        let routes = || {
+            let routes = lab.kernel.routes().unwrap();
+            let text: Vec<_> = routes.iter().map(ToString::to_string).collect();
+            text.join(" ")
+        };
+        // a worker of the kernel makes the route to an IPv6 address of its own
+        eventually("the route of the address", || {
+            routes().contains("2001:db8::1/128")
+        });
         assert_eq!(
-            routes,
-            [
-                "10.7.7.7/32",
-                "172.30.0.0/16",
-                "172.31.0.0/16",
-                "192.0.2.0/24",
-                "192.0.2.1/32",
-                "2001:db8::/64",
-                "2001:db8::1/128",
-                "fd00::/8",
-            ]
+            routes(),
+            "10.7.7.7/32 172.30.0.0/16 172.31.0.0/16 192.0.2.0/24 192.0.2.1/32 \
+             2001:db8::/64 2001:db8::1/128 fd00::/8"
         );
     });
 }
@@ -205,6 +205,32 @@ fn the_kernel_chooses_a_port_that_others_cannot_have() {
             assert_ne!(held.ports.first(), 0);
             let again = SocketAddr::from(([127, 0, 0, 1], held.ports.first()));
             reserve(lab, protocol, again).unwrap_err();
+        }
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_datagrams_to_a_port_that_is_only_held() {
+    lab(|lab| {
+        lab.ip("link set lo up");
+        for (address, targets) in [
+            (None, ["127.0.0.1:53", "[::1]:53"].as_slice()),
+            ("127.0.0.1".parse().ok(), &["127.0.0.1:53"]),
+        ] {
+            let ports = PortRange::one(53);
+            let held = lab.kernel.hold_ports(Protocol::Udp, address, ports);
+            let held = UdpSocket::from(held.unwrap().sockets[0].try_clone().unwrap());
+            for target in targets {
+                let any = if target.starts_with('[') {
+                    "[::]:0"
+                } else {
+                    "0.0.0.0:0"
+                };
+                let client = UdpSocket::bind(any).unwrap();
+                client.send_to(b"to nobody", target).unwrap();
+                let kept = held.recv(&mut [0; 16]).map_err(|error| error.kind());
+                assert_eq!(kept, Err(ErrorKind::WouldBlock), "{address:?} {target}");
+            }
         }
     });
 }

@@ -81,6 +81,21 @@ fn a_new_target_gets_the_datagrams_of_old_clients() {
 }
 
 #[test]
+fn nothing_is_kept_of_what_came_while_the_port_led_nowhere() {
+    lab(|lab| {
+        let sockets = held(Protocol::Udp, PortRange::one(53));
+        let (server, client) = (bound("127.0.0.1:5300"), bound("[::1]:0"));
+        for _ in 0..2 {
+            client.send_to(b"to nobody", "[::1]:53").unwrap();
+            lab.lead(Protocol::Udp, &sockets, 5300);
+            client.send_to(b"to the server", "[::1]:53").unwrap();
+            assert_eq!(heard(&server).0, b"to the server");
+            lab.relay.lead(SANDBOX, Vec::new()).unwrap();
+        }
+    });
+}
+
+#[test]
 fn strangers_are_not_heard() {
     lab(|lab| {
         let sockets = held(Protocol::Udp, PortRange::one(53));

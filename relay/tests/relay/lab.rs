@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::libc::{BPF_K, BPF_RET};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn6, bind, setsockopt, socket, sockopt,
 };
 use rnet_model::{PortRange, Protocol, SandboxId};
 use rnet_relay::{Passage, Relay};
+use socket2::{SockFilter, SockRef};
 use tokio::runtime::Runtime;
 
 pub(crate) const SANDBOX: SandboxId = SandboxId::from_bytes([1; 32]);
@@ -89,6 +91,10 @@ pub(crate) fn hold(protocol: Protocol, port: u16) -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Inet6, kind, flags, None)?;
     setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+    if protocol == Protocol::Udp {
+        let deaf = SockFilter::new((BPF_RET | BPF_K) as u16, 0, 0, 0);
+        SockRef::from(&socket).attach_filter(&[deaf]).unwrap();
+    }
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     let address: std::net::SocketAddrV6 = format!("[::]:{port}").parse().unwrap();
     bind(socket.as_raw_fd(), &SockaddrIn6::from(address))?;
