@@ -14,6 +14,7 @@ mod leftover;
 mod logs;
 mod network;
 mod output;
+mod pruning;
 mod query;
 mod render;
 mod sandbox;
@@ -49,6 +50,7 @@ struct Api {
     closing: CancellationToken,
     /// Owns the tasks that outlive their request: the upgraded connections.
     tasks: TaskTracker,
+    pruning: Arc<pruning::Pruning>,
 }
 
 impl Api {
@@ -57,6 +59,7 @@ impl Api {
             daemon,
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            pruning: Arc::default(),
         }
     }
 

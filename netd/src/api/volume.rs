@@ -97,7 +97,9 @@ async fn remove(
 async fn prune(State(api): State<Api>, params: Params) -> Answer<Json<VolumePruneResponse>> {
     let filters = params.filters(PRUNE_FILTERS)?;
     let all = filters.flag("all")?.unwrap_or(false);
+    let turn = api.pruning.volumes.take()?;
     let deleted = api.run(move |daemon| {
+        let _turn = turn;
         let unused: Vec<String> = daemon.read(|state| {
             let matches = |volume: &&Volume| {
                 let label = |key: &str| volume.labels.get(key).map(String::as_str);

@@ -81,7 +81,7 @@ impl Daemon {
         families: Families,
     ) -> Result<()> {
         let id = sandbox.id;
-        let claim = self.claim_ports(wanted, families)?;
+        let claim = self.claim_ports(wanted, families, &[])?;
         let ports = claim.published();
         self.ports.keep(id, claim);
         self.create_sandbox(Sandbox { ports, ..sandbox }, requests)

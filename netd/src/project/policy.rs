@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use rnet_model::{
-    Endpoint, FamilyPolicy, HostPorts, Inbound, NetworkId, NetworkPolicy, OpenPorts, Publication,
-    Sandbox, SandboxId,
+    Endpoint, HostPorts, Inbound, NetworkId, NetworkPolicy, OpenPorts, Publication, Sandbox,
+    SandboxId,
 };
 
-use super::gateways;
+use super::{Targets, targets};
 use crate::state::{State, is_live};
 
-type Networks = BTreeMap<NetworkId, NetworkPolicy>;
+pub(super) type Networks = BTreeMap<NetworkId, NetworkPolicy>;
 
 /// What the host allows, translates and drops for the ports of one sandbox.
 ///
@@ -32,7 +32,7 @@ impl Share {
         match state.sandbox(sandbox).filter(|it| !it.ports.is_empty()) {
             None => Self::default(),
             Some(sandbox) => Self {
-                published: published(state, state.network_policies(), sandbox).collect(),
+                published: published(state, sandbox).collect(),
                 opened: opened(state, state.network_policies(), sandbox),
             },
         }
@@ -40,18 +40,10 @@ impl Share {
 }
 
 fn published<'a>(
-    state: &'a State,
-    networks: &Networks,
+    state: &State,
     sandbox: &'a Sandbox,
 ) -> impl Iterator<Item = (HostPorts, Publication)> + use<'a> {
-    let gateways = gateways(state, state.endpoints_of(sandbox.id));
-    let translated_to = |gateway: Option<(&Endpoint, IpAddr)>, v4| {
-        let (endpoint, _) = gateway?;
-        let is_routed = family(networks, endpoint, v4).inbound == Inbound::Opened;
-        address(endpoint, v4).filter(|_| !is_routed)
-    };
-    let v4 = translated_to(gateways.v4, true);
-    let v6 = translated_to(gateways.v6, false);
+    let Targets { v4, v6 } = targets(state, sandbox.id);
     let bound = sandbox.ports.iter().filter(|it| it.is_bound());
     bound.filter_map(move |published| {
         let ports = published.host();
@@ -71,7 +63,7 @@ fn opened(state: &State, networks: &Networks, sandbox: &Sandbox) -> BTreeSet<Ope
             .get(&endpoint.network)
             .is_some_and(|network| !network.trusted.is_empty());
         for v4 in [true, false] {
-            let is_routed = family(networks, endpoint, v4).inbound == Inbound::Opened;
+            let is_routed = is_routed(networks, endpoint, v4);
             let Some(address) = address(endpoint, v4).filter(|_| is_routed || trusts) else {
                 continue;
             };
@@ -88,11 +80,12 @@ fn opened(state: &State, networks: &Networks, sandbox: &Sandbox) -> BTreeSet<Ope
     opened
 }
 
-fn family(networks: &Networks, endpoint: &Endpoint, v4: bool) -> FamilyPolicy {
-    let network = networks.get(&endpoint.network);
-    network
-        .map(|network| if v4 { network.ipv4 } else { network.ipv6 })
-        .unwrap_or_default()
+/// Whether an endpoint is reached at its own address in that family, not by ports of the host.
+pub(super) fn is_routed(networks: &Networks, endpoint: &Endpoint, v4: bool) -> bool {
+    let policy = networks
+        .get(&endpoint.network)
+        .map(|network| if v4 { network.ipv4 } else { network.ipv6 });
+    policy.is_some_and(|policy| policy.inbound == Inbound::Opened)
 }
 
 /// An endpoint's address of that family.

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
-use rnet_model::SandboxId;
+use rnet_model::{Endpoint, SandboxId};
 
 use super::gateways;
-use super::policy::address;
+use super::policy::{address, is_routed};
 use crate::state::State;
 
-/// The addresses of a sandbox's gateway endpoints.
+/// The addresses of a sandbox's gateway endpoints that ports of the host lead to: none where the gateway's network is
+/// routed to, for there containers are reached at their own addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Targets {
     /// In IPv4.
@@ -20,12 +21,12 @@ pub struct Targets {
 /// Where the ports of a sandbox lead in this state.
 pub fn targets(state: &State, sandbox: SandboxId) -> Targets {
     let gateways = gateways(state, state.endpoints_of(sandbox));
+    let target = |gateway: Option<(&Endpoint, IpAddr)>, v4| {
+        let (endpoint, _) = gateway?;
+        address(endpoint, v4).filter(|_| !is_routed(state.network_policies(), endpoint, v4))
+    };
     Targets {
-        v4: gateways
-            .v4
-            .and_then(|(endpoint, _)| address(endpoint, true)),
-        v6: gateways
-            .v6
-            .and_then(|(endpoint, _)| address(endpoint, false)),
+        v4: target(gateways.v4, true),
+        v6: target(gateways.v6, false),
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use rnet_tests::eventually;
 
-use crate::{address, idle, on_lab, reaches};
+use crate::{address, end, idle, on_lab, reaches};
 
 #[test]
 fn a_container_has_every_name_it_was_given_on_its_networks() -> Result<()> {
@@ -75,7 +75,6 @@ fn a_container_may_be_a_name_server_itself() -> Result<()> {
             reaches(lab, "own", "other")?,
             "its own resolver is disturbed"
         );
-        lab.host("kill $(pgrep -f 'name-server 0.0.0[.]0')")
-            .map(drop)
+        end(lab, "name-server 0.0.0.0")
     })
 }

@@ -22,6 +22,7 @@ mod mtu;
 mod names_kept;
 mod port_ranges;
 mod ports;
+mod ports_grow;
 mod ports_reach;
 mod resolv_conf;
 mod security;
@@ -70,6 +71,15 @@ fn idle(lab: &Lab, name: &str, flags: &str) -> Result<()> {
         "rnet run -d --name {name} {flags} busybox sleep 1000"
     ))
     .map(drop)
+}
+
+/// Ends the processes of the lab host that were started by a command line, and waits until they have ended.
+fn end(lab: &Lab, line: &str) -> Result<()> {
+    // neither the shell that asks nor what it runs is meant
+    let (head, last) = line.split_at(line.len() - 1);
+    let found = format!("pgrep -f '{head}[{last}]'");
+    lab.host(&format!("kill $({found})"))?;
+    eventually(|| lab.try_host(&found)?.failure(1)).map(drop)
 }
 
 /// A container's address in a network.

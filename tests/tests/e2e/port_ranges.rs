@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use rnet_tests::Lab;
 
-use crate::{idle, on_lab, page, serve};
+use crate::{end, idle, on_lab, page, serve};
 
 /// As many ports as the limit of open files has room for, up to 20,000; `netd` and all else need some, too.
 fn many(lab: &Lab) -> Result<u16> {
@@ -60,8 +60,7 @@ fn a_range_with_one_port_taken_holds_none_of_the_others() -> Result<()> {
         assert!(ports.contains("81/tcp -> 0.0.0.0:8087"), "{ports}");
         let refused = lab.try_host("rnet run --name c4 -p 8085-8087:80 busybox true")?;
         assert!(refused.failure(125)?.contains("8087"));
-        lab.host("kill $(pgrep -f 'httpd -p 0.0.0.0:808[5]')")
-            .map(drop)
+        end(lab, "httpd -p 0.0.0.0:8085")
     })
 }
 

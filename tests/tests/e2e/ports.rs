@@ -3,7 +3,7 @@
 use anyhow::Result;
 use rnet_tests::eventually;
 
-use crate::{idle, on_lab, page, serve};
+use crate::{end, idle, on_lab, page, serve};
 
 #[test]
 fn a_published_port_is_reached_from_everywhere() -> Result<()> {
@@ -76,8 +76,7 @@ fn datagrams_find_their_way_in_and_back() -> Result<()> {
         ))?;
         let ask = "busybox nslookup -type=a www.example 192.0.2.1";
         assert!(eventually(|| lab.outside(ask))?.contains("203.0.113.7"));
-        lab.host("kill $(pgrep -f 'name-server 0.0.0[.]0')")
-            .map(drop)
+        end(lab, "name-server 0.0.0.0")
     })
 }
 
@@ -94,7 +93,7 @@ fn a_port_that_is_taken_is_refused_and_nothing_is_left_of_the_attempt() -> Resul
             .try_host("rnet run -d --name c3 -p 8081:80 busybox sleep 9")?
             .failure(125)?;
         assert!(error.contains("8081"), "{error}");
-        lab.host("kill $(pgrep -f 'httpd -p 808[1]')")?;
+        end(lab, "httpd -p 8081")?;
         lab.host("rnet rm c2 c3")?;
         assert_eq!(page(lab, "outside", "http://192.0.2.1:8080/")?, "c1");
         serve(lab, "c4", "-p 8081:80")?;

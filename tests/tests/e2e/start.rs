@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rnet_tests::{Lab, eventually};
 
-use crate::{idle, on_lab};
+use crate::{end, idle, on_lab};
 
 #[test]
 fn two_daemons_in_two_network_namespaces_do_not_know_of_each_other() -> Result<()> {
@@ -37,11 +37,7 @@ fn two_daemons_in_two_network_namespaces_do_not_know_of_each_other() -> Result<(
         assert_ne!(pid("rnet")?, pid(two)?);
         lab.host(&format!("{two} rm -f same && {two} network rm same"))?;
         lab.host("rnet exec same ping -c 1 192.0.2.2")?;
-        lab.host("kill $(pgrep -f 'state-dir /var/lib/tw[o]')")?;
-        eventually(|| {
-            lab.try_host("pgrep -f 'state-dir /var/lib/tw[o]'")?
-                .failure(1)
-        })?;
+        end(lab, "state-dir /var/lib/two")?;
         lab.host("ip netns del second; umount /run/netns; rm -rf /run/two* /var/lib/two")?;
         lab.clear()?;
         lab.assert_nothing_left(&before)

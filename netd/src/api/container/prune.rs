@@ -21,7 +21,9 @@ pub(super) async fn prune(
         .values("until")
         .map(moment)
         .collect::<Result<Vec<_>, _>>()?;
+    let turn = api.pruning.containers.take()?;
     let deleted = api.run(move |daemon| {
+        let _turn = turn;
         let matches = |container: &&Container| {
             let label = |key: &str| Some(container.config.labels.as_ref()?.get(key)?.as_str());
             !container.run.is_running()

@@ -70,6 +70,17 @@ fn read(body: NetworkCreateRequest) -> Result<NetworkRequest> {
         options,
     } = body.ipam.unwrap_or_default();
     let ipam_driver = driver.unwrap_or_default();
+    if ipam_driver == "null" {
+        // libnetwork, drivers/bridge, `CreateNetwork`
+        let family = if body.enable_ipv4 == Some(false) {
+            "ipv6"
+        } else {
+            "ipv4"
+        };
+        return Err(Error::invalid(format!(
+            "{family} pool is empty: a bridge needs a subnet, and the IPAM driver null gives none; leave it out"
+        )));
+    }
     if !matches!(ipam_driver.as_str(), "" | "default") {
         return Err(Error::NotFound {
             kind: "could not find plugin",
@@ -203,6 +214,14 @@ mod tests {
             (r#"{"Name":"n","Ingress":true}"#, "Ingress"),
             (r#"{"Name":"n","Scope":"swarm"}"#, "Scope"),
             (r#"{"Name":"n","IPAM":{"Driver":"other"}}"#, "other"),
+            (
+                r#"{"Name":"n","IPAM":{"Driver":"null"}}"#,
+                "ipv4 pool is empty",
+            ),
+            (
+                r#"{"Name":"n","EnableIPv4":false,"IPAM":{"Driver":"null"}}"#,
+                "ipv6 pool is empty",
+            ),
         ] {
             assert!(
                 request(text).unwrap_err().to_string().contains(field),

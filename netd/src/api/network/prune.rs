@@ -26,8 +26,12 @@ pub(super) async fn prune(
         .values("until")
         .map(moment)
         .collect::<Result<Vec<_>, _>>()?;
+    let turn = api.pruning.networks.take()?;
     let deleted = api
-        .run(move |daemon| Ok(remove_unused(daemon, &filters, &until)))
+        .run(move |daemon| {
+            let _turn = turn;
+            Ok(remove_unused(daemon, &filters, &until))
+        })
         .await?;
     Ok(Json(NetworkPruneResponse {
         networks_deleted: Some(deleted),

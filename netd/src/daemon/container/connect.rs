@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use rnet_model::{EndpointId, EndpointSettings, Network, NetworkId, SandboxId};
+use rnet_model::{EndpointId, EndpointSettings, Network, NetworkId, PublishedPorts, SandboxId};
 
 use super::create::Mistakes;
 use crate::container::{Container, NetworkMode};
 use crate::daemon::Daemon;
 use crate::daemon::attach::EndpointRequest;
+use crate::daemon::ports::Families;
 use crate::error::{Error, Result};
 use crate::state::Change;
 
@@ -34,20 +35,44 @@ impl Daemon {
                 self.connect_sandbox(sandbox, endpoint_request(&container, &network, &settings))?;
             }
             let sandbox = container.run.sandbox();
-            let written = sandbox.map_or(Ok(()), |_| self.write_network_files(&container));
-            written
-                .and_then(|()| {
-                    self.record_networks(container, |networks| {
-                        networks.insert(network.id, settings)
-                    })
-                })
-                .inspect_err(|_| {
-                    // what is not on record with its container is not connected
-                    sandbox
-                        .iter()
-                        .for_each(|sandbox| self.leave(*sandbox, network.id));
-                })
+            let published = sandbox.map_or(Ok(Vec::new()), |sandbox| {
+                self.write_network_files(&container)?;
+                self.publish_on(&network, &container, &settings, sandbox)
+            });
+            let before = published.inspect_err(|_| {
+                sandbox.iter().for_each(|it| self.leave(*it, network.id));
+            })?;
+            let recorded =
+                self.record_networks(container, |networks| networks.insert(network.id, settings));
+            recorded.inspect_err(|_| {
+                // what is not on record with its container is not connected
+                if let Some(sandbox) = sandbox {
+                    self.leave(sandbox, network.id);
+                    self.publish_less(sandbox, &before);
+                }
+            })
         })
+    }
+
+    /// Publishes what one more network lets a container publish; gives what it published before.
+    fn publish_on(
+        &self,
+        network: &Network,
+        container: &Container,
+        settings: &EndpointSettings,
+        sandbox: SandboxId,
+    ) -> Result<Vec<PublishedPorts>> {
+        let mut connected = container.clone();
+        connected.networks.insert(network.id, settings.clone());
+        let mut families = Families::default();
+        self.read(|state| {
+            let mut networks = connected
+                .networks
+                .keys()
+                .filter_map(|it| state.network(*it));
+            networks.try_for_each(|it| families.add(it))
+        })?;
+        self.publish_more(sandbox, &self.wanted_ports(&connected)?, families)
     }
 
     /// Detaches a container from a network. With `force`, an endpoint whose container is gone is removed too.

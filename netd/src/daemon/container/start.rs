@@ -87,11 +87,7 @@ impl Daemon {
             }
             Ok::<_, Error>((requests, families))
         })?;
-        let wanted = PortRequest::parse(
-            container.host_config.port_bindings.as_ref(),
-            container.config.labels.as_ref(),
-        )?;
-        let wanted = self.bound(wanted, container.networks.keys().copied())?;
+        let wanted = self.wanted_ports(container)?;
         let sandbox = Sandbox {
             id,
             container: container.id,
@@ -101,6 +97,15 @@ impl Daemon {
             resources: sysctls::resources(&container.host_config, id),
         };
         self.publish_sandbox(sandbox, &requests, &wanted, families)
+    }
+
+    /// What a container is to publish.
+    pub(super) fn wanted_ports(&self, container: &Container) -> Result<Vec<PortRequest>> {
+        let wanted = PortRequest::parse(
+            container.host_config.port_bindings.as_ref(),
+            container.config.labels.as_ref(),
+        )?;
+        self.bound(wanted, container.networks.keys().copied())
     }
 
     /// Gives ports without a host address the one that a network of the container has for them.

@@ -50,11 +50,13 @@ impl Claim {
 }
 
 impl Daemon {
-    /// Claims the ports asked for, all or none, for a sandbox whose networks have these families.
+    /// Claims the ports asked for, all or none, for a sandbox whose networks have these families; those it has already
+    /// are not claimed again.
     pub(in crate::daemon) fn claim_ports(
         &self,
         requests: &[PortRequest],
         families: Families,
+        present: &[PublishedPorts],
     ) -> Result<Claim> {
         let mut claim = Claim::default();
         if requests.is_empty() {
@@ -63,9 +65,12 @@ impl Daemon {
         let host_has_v6 = self.hands.host.facts()?.ipv6;
         for request in requests {
             let addresses = addresses(request, families, host_has_v6)?;
-            let (routed, bound): (Vec<_>, Vec<_>) = addresses
+            let (mut routed, mut bound): (Vec<_>, Vec<_>) = addresses
                 .into_iter()
                 .partition(|it| families.is_routed(*it));
+            let own = || present.iter().filter(|it| request.became(it));
+            routed.retain(|address| own().all(|it| it.host_address != *address));
+            bound.retain(|address| own().all(|it| it.host_address != *address || !it.is_bound()));
             claim
                 .routed
                 .extend(routed.into_iter().map(|it| unbound(request, it)));

@@ -3,11 +3,13 @@
 //! ```text
 //! request   the bindings of a body, drawn together to ranges      allow   who may use them
 //! claim     ranges taken here and held in the kernel, all or none taken   what containers have
+//! grow      what one more network of a sandbox lets it publish
 //! lead      the relay and old flows follow the sandbox's gateways
 //! ```
 
 mod allow;
 mod claim;
+mod grow;
 mod lead;
 mod request;
 mod taken;

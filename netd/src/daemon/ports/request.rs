@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use bollard_stubs::models::{PortBinding, PortMap};
-use rnet_model::{Cidr, PortRange, Protocol};
+use rnet_model::{Cidr, PortRange, Protocol, PublishedPorts};
 
 use super::allow;
 use crate::error::{Error, Result};
@@ -65,6 +65,11 @@ impl PortRequest {
         }
         allow::restrict(&mut requests, labels)?;
         Ok(drawn_together(requests))
+    }
+
+    /// Whether it may be what a publication was asked for by.
+    pub(super) fn became(&self, published: &PublishedPorts) -> bool {
+        (self.protocol, self.container_ports) == (published.protocol, published.container_ports)
     }
 
     /// This request and the next in one, if that goes on where this one ends.
