@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use rnet_tests::{Lab, eventually};
 
-use crate::{on_lab, page, serve};
+use crate::{is_shut, on_lab, page, serve};
 
 fn rules(lab: &Lab) -> Result<String> {
     lab.host("nft list table inet rnet")
@@ -41,7 +41,7 @@ fn the_users_rules_bite_and_outlive_the_daemon() -> Result<()> {
         let rule = "inet rnet_user prerouting iifname eth0 tcp dport 8080 drop";
         lab.host(&format!("nft add rule {rule}"))?;
         let as_told = |lab: &Lab| -> Result<()> {
-            assert!(page(lab, "outside", "http://192.0.2.1:8080/").is_err());
+            assert!(is_shut(lab, "outside", "http://192.0.2.1:8080/"));
             assert_eq!(page(lab, "outside", "http://192.0.2.1:8081/")?, "c1");
             assert_eq!(page(lab, "host", "http://127.0.0.1:8080/")?, "c1");
             Ok(())

@@ -3,13 +3,14 @@
 use anyhow::Result;
 use rnet_tests::WHOAMI;
 
-use crate::{address, idle, on_lab, page, serve};
+use crate::{address, idle, is_shut, on_lab, page, serve};
 
 const OPTION: &str = "com.docker.network.bridge";
 
 /// Whether the machine outside gets an answer to a ping of a container's own address.
 fn pinged(lab: &rnet_tests::Lab, target: &str) -> Result<bool> {
-    let ran = lab.try_outside(&format!("busybox ping -c 1 -W 1 {target}"))?;
+    // the first may be lost, on a bridge that has not noticed its port yet
+    let ran = lab.try_outside(&format!("busybox ping -c 3 -W 1 {target}"))?;
     Ok(ran.code == 0)
 }
 
@@ -21,14 +22,14 @@ fn by_default_a_container_is_not_reached_at_its_own_address_nor_the_loopback_fro
         let own = address(lab, "c1", "bridge")?;
         assert_eq!(page(lab, "outside", "http://192.0.2.1:8080/")?, "c1");
         // the machine outside routes all of it to the lab host
-        assert!(page(lab, "outside", &format!("http://{own}/")).is_err());
+        assert!(is_shut(lab, "outside", &format!("http://{own}/")));
         assert!(!pinged(lab, &own)?);
         assert_eq!(page(lab, "host", "http://127.0.0.1:8081/")?, "c1");
-        assert!(page(lab, "outside", "http://192.0.2.1:8081/").is_err());
+        assert!(is_shut(lab, "outside", "http://192.0.2.1:8081/"));
         lab.outside("echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet")?;
         lab.outside("ip address del 127.0.0.1/8 dev lo")?;
         lab.outside("ip route add 127.0.0.1 via 192.0.2.1 src 192.0.2.2")?;
-        assert!(page(lab, "outside", "http://127.0.0.1:8081/").is_err());
+        assert!(is_shut(lab, "outside", "http://127.0.0.1:8081/"));
         Ok(())
     })
 }
@@ -48,13 +49,13 @@ fn a_routed_network_is_reached_at_the_published_ports_of_its_containers_and_by_p
         }
         assert!(pinged(lab, "172.25.0.9")?);
         assert!(pinged(lab, "fd25::9")?);
-        assert!(page(lab, "outside", "http://192.0.2.1:8080/").is_err());
+        assert!(is_shut(lab, "outside", "http://192.0.2.1:8080/"));
         assert_eq!(page(lab, "c1", WHOAMI)?, "you are 172.25.0.9");
 
         lab.host("rnet rm -f c1")?;
         serve(lab, "c2", flags)?;
-        assert!(page(lab, "outside", "http://172.25.0.9/").is_err());
-        assert!(page(lab, "outside", "http://[fd25::9]/").is_err());
+        assert!(is_shut(lab, "outside", "http://172.25.0.9/"));
+        assert!(is_shut(lab, "outside", "http://[fd25::9]/"));
         Ok(())
     })
 }
@@ -87,7 +88,7 @@ fn an_isolated_network_has_no_address_of_the_host_and_only_an_internal_one_can_b
         assert_eq!(address(lab, "c2", "alone")?, "172.25.0.1", "nobody has it");
         assert_eq!(page(lab, "c2", "http://c1/")?, "c1");
         assert_eq!(lab.host("ip -4 -o address show dev alone0")?, "");
-        assert!(page(lab, "host", "http://172.25.0.9/").is_err());
+        assert!(is_shut(lab, "host", "http://172.25.0.9/"));
         Ok(())
     })
 }
@@ -118,7 +119,7 @@ fn a_trusted_interface_leads_to_the_published_ports_of_the_containers_themselves
         }
         assert_eq!(page(lab, "outside", "http://172.25.0.9/")?, "front");
         assert_eq!(page(lab, "outside", "http://192.0.2.1:8025/")?, "front");
-        assert!(page(lab, "outside", "http://172.26.0.9/").is_err());
+        assert!(is_shut(lab, "outside", "http://172.26.0.9/"));
         assert_eq!(page(lab, "outside", "http://192.0.2.1:8026/")?, "back");
         Ok(())
     })

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{address, idle, on_lab, page, reaches, serve};
+use crate::{address, cut_off, idle, on_lab, page, reaches, serve};
 
 #[test]
 fn a_running_container_gets_and_loses_networks() -> Result<()> {
@@ -19,7 +19,7 @@ fn a_running_container_gets_and_loses_networks() -> Result<()> {
                 "eth0\neth1\nlo"
             );
             lab.host("rnet network disconnect two c1")?;
-            assert!(!reaches(lab, "c2", "c1")?);
+            assert!(cut_off(lab, "c2", "c1")?);
             assert_eq!(lab.host("rnet exec c1 ls /sys/class/net")?, "eth0\nlo");
         }
         lab.host("rnet network connect --ip 172.25.3.4 one c2")?;

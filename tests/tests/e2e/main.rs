@@ -94,18 +94,38 @@ fn end_ipv6_forwarding(lab: &Lab) -> Result<()> {
         .map(drop)
 }
 
-/// Whether a container gets an answer to a ping within a second.
+/// Whether a container gets an answer to a ping; the first may be lost, on a bridge that has not noticed its port yet.
 fn reaches(lab: &Lab, container: &str, target: &str) -> Result<bool> {
-    let ran = lab.try_host(&format!("rnet exec {container} ping -c 1 -W 1 {target}"))?;
+    pings(lab, container, target, 10)
+}
+
+/// Whether a container gets no answer to a ping within a second.
+fn cut_off(lab: &Lab, container: &str, target: &str) -> Result<bool> {
+    pings(lab, container, target, 1).map(|answered| !answered)
+}
+
+fn pings(lab: &Lab, container: &str, target: &str, times: u8) -> Result<bool> {
+    let ping = format!("for i in $(seq {times}); do ping -c 1 -W 1 {target} && exit; done; exit 1");
+    let ran = lab.try_host(&format!("rnet exec {container} sh -c '{ping}'"))?;
     anyhow::ensure!(!ran.stderr.contains("rnet:"), "{}", ran.stderr);
     Ok(ran.code == 0)
 }
 
 /// What a web server answers to a machine of the lab: the host, the one outside, or a container.
 fn page(lab: &Lab, machine: &str, url: &str) -> Result<String> {
+    fetch(lab, machine, url, 20)
+}
+
+/// Whether no web server answers there, for as long as it takes to ask again for a lost packet.
+fn is_shut(lab: &Lab, machine: &str, url: &str) -> bool {
+    fetch(lab, machine, url, 2).is_err()
+}
+
+fn fetch(lab: &Lab, machine: &str, url: &str, seconds: u8) -> Result<String> {
+    let ask = format!("timeout {seconds} busybox wget -qO- {url}");
     match machine {
-        "host" => lab.host(&format!("timeout 2 busybox wget -qO- {url}")),
-        "outside" => lab.outside(&format!("timeout 2 busybox wget -qO- {url}")),
-        container => lab.host(&format!("rnet exec {container} timeout 2 wget -qO- {url}")),
+        "host" => lab.host(&ask),
+        "outside" => lab.outside(&ask),
+        container => lab.host(&format!("rnet exec {container} {ask}")),
     }
 }

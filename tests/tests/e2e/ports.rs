@@ -3,7 +3,7 @@
 use anyhow::Result;
 use rnet_tests::eventually;
 
-use crate::{end, idle, on_lab, page, serve};
+use crate::{end, idle, is_shut, on_lab, page, serve};
 
 #[test]
 fn a_published_port_is_reached_from_everywhere() -> Result<()> {
@@ -21,7 +21,7 @@ fn a_published_port_is_reached_from_everywhere() -> Result<()> {
         }
         assert_eq!(page(lab, "host", "http://127.0.0.1:8080/")?, "c1");
         lab.host("rnet rm -f c1")?;
-        assert!(page(lab, "outside", "http://192.0.2.1:8080/").is_err());
+        assert!(is_shut(lab, "outside", "http://192.0.2.1:8080/"));
         Ok(())
     })
 }
