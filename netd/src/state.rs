@@ -3,16 +3,16 @@
 //! It changes only by [`Change`]s, the same that the store commits: memory and store cannot drift apart.
 
 mod addresses;
+mod network;
 mod policy;
 mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use rnet_drivers::driver;
 use rnet_ipam::Space;
 use rnet_model::{
-    Cidr, ContainerId, Endpoint, EndpointId, FirewallPolicy, Network, NetworkId, NetworkPolicy,
+    ContainerId, Endpoint, EndpointId, FirewallPolicy, IfName, Network, NetworkId, NetworkPolicy,
     Phase, Sandbox, SandboxId,
 };
 
@@ -54,7 +54,8 @@ pub struct State {
     networks: BTreeMap<NetworkId, Network>,
     sandboxes: BTreeMap<SandboxId, Sandbox>,
     endpoints: BTreeMap<EndpointId, Endpoint>,
-    containers: BTreeMap<ContainerId, Container>,
+    /// Each by itself: a tree keeps room for more than it has, and these are large.
+    containers: BTreeMap<ContainerId, Box<Container>>,
     /// By name.
     volumes: BTreeMap<String, Volume>,
     /// What endpoints hold of their networks: follows `endpoints`.
@@ -63,6 +64,8 @@ pub struct State {
     policies: BTreeMap<NetworkId, NetworkPolicy>,
     /// What the packet filter does in all: follows `policies`, `sandboxes` and `endpoints`.
     policy: FirewallPolicy,
+    /// The host's interfaces that networks are: follows `networks`.
+    interfaces: BTreeMap<IfName, NetworkId>,
     /// The subnets of all networks: follows `networks`.
     subnets: Space,
     /// The addresses of each network: follows `endpoints` and `containers`, but for the marks.
@@ -104,7 +107,7 @@ impl State {
                 let addresses = self.addresses.entry(mark.network).or_default();
                 addresses.set_mark(mark);
             }
-            Change::PutContainer(container) => self.put_container(*container),
+            Change::PutContainer(container) => self.put_container(container),
             Change::DropContainer(id) => self.drop_container(id),
             Change::PutVolume(volume) => {
                 self.volumes.insert(volume.name.clone(), volume);
@@ -183,6 +186,11 @@ impl State {
         &self.policy
     }
 
+    /// The network that this interface of the host is.
+    pub fn network_of(&self, interface: &IfName) -> Option<&Network> {
+        self.networks.get(self.interfaces.get(interface)?)
+    }
+
     /// The subnets of all networks.
     pub fn subnets(&self) -> &Space {
         &self.subnets
@@ -196,12 +204,12 @@ impl State {
 
     /// All containers, by id.
     pub fn containers(&self) -> impl Iterator<Item = &Container> + Clone {
-        self.containers.values()
+        self.containers.values().map(Box::as_ref)
     }
 
     /// The container of that id.
     pub fn container(&self, id: ContainerId) -> Option<&Container> {
-        self.containers.get(&id)
+        self.containers.get(&id).map(Box::as_ref)
     }
 
     /// The sandbox a container lives in, while it runs.
@@ -212,39 +220,7 @@ impl State {
             .and_then(|id| self.sandboxes.get(&id))
     }
 
-    fn put_network(&mut self, network: Network) {
-        self.free_subnets(network.id);
-        self.subnets.extend(held_subnets(&network));
-        // options were checked when the network was created: one that has no policy now has no driver any more
-        let policy = driver(&network.driver).and_then(|it| it.firewall(&network).ok().flatten());
-        self.drop_policy(network.id);
-        if let Some(policy) = policy {
-            self.policy.networks.insert(policy.clone());
-            self.policies.insert(network.id, policy);
-        }
-        self.networks.insert(network.id, network);
-    }
-
-    fn drop_network(&mut self, id: NetworkId) {
-        self.free_subnets(id);
-        self.drop_policy(id);
-        self.networks.remove(&id);
-        self.addresses.remove(&id);
-    }
-
-    fn drop_policy(&mut self, id: NetworkId) {
-        if let Some(policy) = self.policies.remove(&id) {
-            self.policy.networks.remove(&policy);
-        }
-    }
-
-    fn free_subnets(&mut self, id: NetworkId) {
-        if let Some(network) = self.networks.get(&id) {
-            held_subnets(network).for_each(|subnet| self.subnets.remove(subnet));
-        }
-    }
-
-    fn put_container(&mut self, container: Container) {
+    fn put_container(&mut self, container: Box<Container>) {
         self.drop_container(container.id);
         for (network, settings) in &container.networks {
             let addresses = self.addresses.entry(*network).or_default();
@@ -319,12 +295,6 @@ impl Occupied {
         self.endpoints.remove(&endpoint.id);
         self.ports[endpoint.shard] -= 1;
     }
-}
-
-/// What no other network may have: the subnets of a template are nobody's.
-fn held_subnets(network: &Network) -> impl Iterator<Item = Cidr> + '_ {
-    let made = network.subnets.iter().filter(|_| !network.config_only);
-    made.map(|subnet| subnet.subnet)
 }
 
 /// Whether an endpoint still counts for gateways, names and published ports.

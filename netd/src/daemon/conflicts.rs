@@ -69,7 +69,7 @@ impl Daemon {
 
     /// The routes of others that lead into a network now.
     pub fn conflicts_of(&self, network: &Network) -> Result<Vec<Conflict>> {
-        let subnets: Vec<_> = network.subnets.iter().map(|it| it.subnet).collect();
+        let subnets: Vec<_> = subnets(network).collect();
         if subnets.is_empty() {
             return Ok(Vec::new());
         }
@@ -130,12 +130,13 @@ impl Daemon {
 
 /// What these routes overlap of all networks: only those are looked at that lead into one and not by its own link.
 fn conflicts_among(state: &State, routes: &[HostRoute]) -> Vec<Conflict> {
+    let own = |route: &HostRoute| {
+        let link = route.link.as_ref();
+        let network = link.and_then(|link| state.network_of(link));
+        network.is_some_and(|it| Space::from_iter(subnets(it)).overlaps(route.destination))
+    };
     let into = |it: &&HostRoute| leads_somewhere(it) && state.subnets().overlaps(it.destination);
-    let mut routes: Vec<_> = routes.iter().filter(into).collect();
-    if routes.len() > 1 {
-        let own: BTreeSet<IfName> = state.networks().filter_map(link).collect();
-        routes.retain(|it| it.link.as_ref().is_none_or(|link| !own.contains(link)));
-    }
+    let routes: Vec<_> = routes.iter().filter(into).filter(|it| !own(it)).collect();
     match routes.is_empty() {
         true => Vec::new(),
         false => conflicts(state.networks(), &routes).collect(),
@@ -165,6 +166,10 @@ fn conflicts<'a>(
             route,
         })
     })
+}
+
+fn subnets(network: &Network) -> impl Iterator<Item = Cidr> + '_ {
+    network.subnets.iter().map(|it| it.subnet)
 }
 
 /// Whether it is not a default route, nor one of the halves that VPNs put before it.
