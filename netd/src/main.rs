@@ -21,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 fn main() -> Result<()> {
     let config = Flags::parse().settle()?;
     log();
+    rnet_runtime_glue::share_heaps();
     if !nix::unistd::geteuid().is_root() {
         bail!("netd needs root, to make network namespaces, links and rules: run it as root");
     }
