@@ -1,6 +1,6 @@
 //! Servers that answer with the address they see the client have, and clients that say what they were answered.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
@@ -48,6 +48,13 @@ impl Namespace {
             stream.read_to_string(&mut answer).ok()?;
             Some(answer)
         })
+    }
+
+    /// Whether a TCP client is told that there is no server, rather than left to wait.
+    pub(crate) fn is_refused(&self, server: &str) -> bool {
+        let server: SocketAddr = server.parse().unwrap();
+        let connected = self.run(|| TcpStream::connect(server));
+        connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
     }
 
     /// What a UDP server there says; none if it is not reached.
