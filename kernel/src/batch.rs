@@ -5,13 +5,10 @@ use std::net::IpAddr;
 use netlink_packet_route::AddressFamily;
 use rnet_model::{Cidr, IfName, Object, Place, Resource};
 
-use crate::ensure::refused;
 use crate::error::KernelError;
 use crate::mark::Mark;
+use crate::outcome::{index, refused, unless_absent};
 use crate::rtnl::{Refusal, Refused, Request, Rtnetlink, request};
-
-/// The kernel's words for what is absent: a link, a route, an address, or IPv6 on a link that has none.
-const ABSENT: [i32; 4] = [libc::ENODEV, libc::ESRCH, libc::EADDRNOTAVAIL, libc::ENXIO];
 
 /// A resource that takes one message.
 struct Step<'a> {
@@ -73,29 +70,6 @@ pub(crate) fn remove(rtnetlink: &mut Rtnetlink, resource: &Resource) -> Result<(
         Part::Route(to, gateway) => request::delete_route(to, gateway, link),
     });
     unless_absent(removed)
-}
-
-/// What is absent already is removed.
-pub(crate) fn unless_absent(removed: Result<(), Refusal>) -> Result<(), Refusal> {
-    match removed {
-        Err(refusal) if ABSENT.contains(&refusal.errno()) => Ok(()),
-        outcome => outcome,
-    }
-}
-
-/// The index of a link that a resource needs.
-pub(crate) fn index(
-    rtnetlink: &Rtnetlink,
-    resource: &Resource,
-    link: &IfName,
-) -> Result<u32, KernelError> {
-    let index = rtnetlink
-        .index(link)
-        .map_err(|source| refused(resource, source))?;
-    index.ok_or_else(|| KernelError::NoLink {
-        place: resource.place,
-        name: link.clone(),
-    })
 }
 
 impl<'a> Step<'a> {

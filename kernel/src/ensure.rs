@@ -10,7 +10,8 @@ use rnet_model::{Bridge, IfName, Object, Patch, Place, Resource, Veth, VethPeer}
 use crate::error::KernelError;
 use crate::mark::Mark;
 use crate::netlink::Netlink;
-use crate::rtnl::{Link, Refusal, Rtnetlink, request};
+use crate::outcome::{index, refused};
+use crate::rtnl::{Link, Rtnetlink, request};
 use crate::traveller::Traveller;
 use crate::{batch, join};
 
@@ -131,10 +132,10 @@ impl<'a, 'b> Builder<'a, 'b> {
         let failed = |source| refused(resource, source);
         let sandbox = self.traveller.enter(veth.peer.sandbox)?;
         let mut host = self.kernel.host();
-        let bridge = batch::index(&host, resource, &veth.bridge)?;
+        let bridge = index(&host, resource, &veth.bridge)?;
         let make = request::make_veth(veth, bridge, sandbox.namespace.as_fd());
         host.request(make).map_err(failed)?;
-        let port = batch::index(&host, resource, &veth.name)?;
+        let port = index(&host, resource, &veth.name)?;
         let mut settings = vec![request::without_own_address(port)];
         let special = veth.isolated || veth.hairpin;
         settings.extend(special.then(|| request::set_port_flags(port, veth)));
@@ -158,7 +159,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         let peer = sandbox.rtnetlink.link(name).map_err(failed)?;
         match (link, peer) {
             (Some(link), Some(peer)) if link.is_paired_with(&peer) => {
-                let bridge = batch::index(&host, resource, &veth.bridge)?;
+                let bridge = index(&host, resource, &veth.bridge)?;
                 host.request(request::set_port(link.index, veth.mtu, bridge))
                     .map_err(failed)?;
                 host.request(request::set_port_flags(link.index, veth))
@@ -208,13 +209,6 @@ impl<'a, 'b> Builder<'a, 'b> {
             value: value.to_owned(),
             source,
         })
-    }
-}
-
-pub(crate) fn refused(resource: &Resource, source: Refusal) -> KernelError {
-    KernelError::Ensure {
-        resource: Box::new(resource.clone()),
-        source,
     }
 }
 

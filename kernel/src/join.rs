@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use netlink_packet_route::link::InfoKind;
 use rnet_model::{Adopted, ForeignBridge, IfName, Mtu, Patch, PatchEnd, Resource};
 
-use crate::batch;
-use crate::ensure::refused;
 use crate::error::KernelError;
 use crate::mark::Mark;
+use crate::outcome::{index, refused, unless_absent};
 use crate::rtnl::{Link, Refusal, Rtnetlink, request};
 
 /// The bridge of that name that somebody else made.
@@ -67,7 +66,7 @@ pub(crate) fn abandon(host: &mut Rtnetlink, bridge: &Adopted) -> Result<(), Refu
     };
     let removals = bridge.addresses.iter().map(|&cidr| {
         let removed = host.request(request::delete_address(link, cidr));
-        batch::unless_absent(removed)
+        unless_absent(removed)
     });
     // every one is tried
     let outcomes: Vec<_> = removals.collect();
@@ -87,8 +86,8 @@ pub(crate) fn connect(
         isolated,
     } in [&patch.near, &patch.far]
     {
-        let bridge = batch::index(host, resource, bridge)?;
-        let end = batch::index(host, resource, name)?;
+        let bridge = index(host, resource, bridge)?;
+        let end = index(host, resource, name)?;
         host.request(request::set_port(end, patch.mtu, bridge))
             .map_err(failed)?;
         host.request(request::isolate(end, *isolated))

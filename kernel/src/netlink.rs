@@ -1,25 +1,19 @@
-//! The kernel itself, by rtnetlink and namespaces.
+//! The way to the kernel: rtnetlink and namespaces.
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rnet_model::Resource;
-
-use crate::contract::{Kernel, Owned};
-use crate::ensure::Builder;
 use crate::error::KernelError;
-use crate::mark::Mark;
 use crate::pins::Pins;
 use crate::reaper::Reaper;
-use crate::remove::{doom, remove, worth_removing};
 use crate::rtnl::{KnownRoutes, Rtnetlink};
 use crate::traveller::{Traveller, away};
 
 /// The calling thread's network namespace.
 const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
 
-/// The kernel of this machine, as [`Kernel`] and [`crate::Host`].
+/// The kernel of this machine, as [`crate::Kernel`] and [`crate::Host`].
 ///
 /// **Contract:** the host is the network namespace of the thread that opened this; it is to be called from threads in
 /// that namespace. Calls block for as long as the kernel works, well below a millisecond for most; none of them moves
@@ -70,57 +64,5 @@ impl Netlink {
     /// A panic of another caller leaves answers unread at worst, which are told from later ones by their numbers.
     pub(crate) fn host(&self) -> MutexGuard<'_, Rtnetlink> {
         self.host.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Kernel for Netlink {
-    fn ensure_all(&self, resources: &[Resource]) -> Result<(), KernelError> {
-        if resources.is_empty() {
-            return Ok(());
-        }
-        self.away(|traveller| Builder::new(self, traveller).ensure_all(resources))?
-    }
-
-    fn remove_all(&self, resources: &[Resource]) -> Vec<KernelError> {
-        let resources = worth_removing(resources);
-        if resources.is_empty() {
-            return Vec::new();
-        }
-        let errors = self.away(|traveller| {
-            let removals = resources
-                .iter()
-                .map(|resource| remove(self, traveller, resource));
-            removals.filter_map(Result::err).collect()
-        });
-        self.reaper.wake();
-        errors.unwrap_or_else(|error| vec![error])
-    }
-
-    fn owned(&self) -> Result<Vec<Owned>, KernelError> {
-        let namespaces = self.pins.list()?.into_iter().map(Owned::Namespace);
-        let links = self.host().links();
-        let links = links.map_err(|source| KernelError::List {
-            what: "links",
-            source,
-        })?;
-        let links = links.into_iter().filter(|link| link.mark == Mark::Own);
-        let names = links.filter_map(|link| link.name.parse().ok());
-        Ok(namespaces.chain(names.map(Owned::Link)).collect())
-    }
-
-    fn sweep(&self, orphans: &[Owned]) -> Vec<KernelError> {
-        let sweep = |orphan: &Owned| match orphan {
-            Owned::Namespace(sandbox) => self.pins.remove(*sandbox),
-            Owned::Link(name) => doom(self, name).map_err(|source| KernelError::RemoveLink {
-                name: name.clone(),
-                source,
-            }),
-        };
-        let errors = orphans
-            .iter()
-            .filter_map(|orphan| sweep(orphan).err())
-            .collect();
-        self.reaper.wake();
-        errors
     }
 }

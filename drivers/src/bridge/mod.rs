@@ -16,6 +16,7 @@ mod reach;
 mod shard;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use options::Options;
 

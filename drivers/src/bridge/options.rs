@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 
 use rnet_model::{ENDPOINT_SYSCTLS, HostFacts, IfName, Mtu, Network};
 
 use super::reach::Reach;
+use super::value::{boolean, invalid, parse, within};
 use crate::DriverError;
 
 const NAME: &str = "com.docker.network.bridge.name";
@@ -148,35 +147,6 @@ fn refuse(label: &str) -> Result<(), DriverError> {
     }
 }
 
-pub(super) fn parse<T: FromStr>(
-    label: &str,
-    value: &str,
-    expected: &'static str,
-) -> Result<T, DriverError> {
-    value.parse().map_err(|_| invalid(label, value, expected))
-}
-
-fn within(
-    label: &str,
-    value: &str,
-    range: RangeInclusive<u64>,
-    expected: &'static str,
-) -> Result<u64, DriverError> {
-    match parse(label, value, expected)? {
-        number if range.contains(&number) => Ok(number),
-        _ => Err(invalid(label, value, expected)),
-    }
-}
-
-/// The spellings of Go's `strconv.ParseBool`, which Docker's clients rely on.
-pub(super) fn boolean(label: &str, value: &str) -> Result<bool, DriverError> {
-    match value {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(invalid(label, value, "true or false")),
-    }
-}
-
 /// Zero leaves the choice to rnet.
 fn mtu(label: &str, value: &str) -> Result<Option<Mtu>, DriverError> {
     let expected = "68 to 65535 bytes, or 0 for the default";
@@ -194,14 +164,6 @@ fn prefix(label: &str, value: &str) -> Result<String, DriverError> {
     parse::<IfName>(label, &format!("{value}999"), expected)
         .map(|_| value.to_owned())
         .map_err(|_| invalid(label, value, expected))
-}
-
-pub(super) fn invalid(label: &str, value: &str, expected: &'static str) -> DriverError {
-    DriverError::InvalidOption {
-        label: label.to_owned(),
-        value: value.to_owned(),
-        expected,
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rnet_model::{FamilyPolicy, IfName, Inbound, Network, NetworkPolicy, SourceNat};
 
-use super::options::{boolean, invalid, parse};
+use super::value::{boolean, invalid, parse};
 use crate::DriverError;
 
 const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";

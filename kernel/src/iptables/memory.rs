@@ -1,35 +1,10 @@
-//! What was written last, whether it is still what stands, and by whom it was written.
+//! What was written last, and whether it is still what stands.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rnet_model::FirewallPolicy;
 
 use super::pulse::{Beat, Pulse};
-
-/// How many writers are remembered: more than can have said anything that was not heard yet.
-const WRITERS: usize = 64;
-
-/// The processes that rnet wrote by, the latest last.
-#[derive(Default)]
-pub(super) struct Writers(Mutex<VecDeque<u32>>);
-
-impl Writers {
-    /// Takes note of one, before it writes.
-    pub(super) fn add(&self, process: u32) {
-        let mut writers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if writers.len() == WRITERS {
-            writers.pop_front();
-        }
-        writers.push_back(process);
-    }
-
-    /// Whether it is one of them.
-    pub(super) fn know(&self, process: u32) -> bool {
-        let writers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        writers.contains(&process)
-    }
-}
 
 /// What is known of the tables.
 pub(super) struct Memory {

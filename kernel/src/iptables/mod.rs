@@ -1,7 +1,7 @@
 //! The firewall for hosts whose own rules are iptables': chains of rnet's own, and one jump to each where it belongs.
 //!
 //! ```text
-//! policy ── ruleset ──▶ the rules of each chain ── batch ──▶ what differs ── programs ──▶ iptables-restore --noflush
+//! policy ── render ───▶ the rules of each chain ── batch ──▶ what differs ── programs ──▶ iptables-restore --noflush
 //!             forward, published, postrouting      ▲
 //!                         memory: what was written, and by its pulse, whether that still stands
 //!                         standing: what is there, asked where nothing is remembered
@@ -16,10 +16,12 @@ mod postrouting;
 mod programs;
 mod published;
 mod pulse;
+mod render;
 mod ruleset;
 mod standing;
 mod sweep;
 mod watch;
+mod writers;
 
 use std::fmt::Write;
 use std::fs::File;
@@ -29,13 +31,14 @@ use std::sync::Arc;
 use rnet_model::FirewallPolicy;
 
 use crate::{Firewall, KernelError, Nftables, Watch, nft};
-use memory::{Applied, Memory, Writers};
+use memory::{Applied, Memory};
 pub use programs::Variant;
 use programs::{Kind, Programs, at_home};
 use pulse::Pulse;
 use ruleset::{Family, Ruleset, Table};
 pub(crate) use sweep::sweep;
 use watch::Watched;
+use writers::Writers;
 
 /// The firewall of one network namespace, by iptables.
 ///
@@ -84,7 +87,7 @@ impl Iptables {
 
     /// The rules of a policy as `iptables-save` and `ip6tables-save` would show them.
     pub fn render(policy: &FirewallPolicy) -> Result<String, KernelError> {
-        ruleset::check(policy)?;
+        render::check(policy)?;
         let mut text = String::new();
         for family in [Family::V4, Family::V6] {
             let rules = Ruleset::of(policy, family);
@@ -135,7 +138,7 @@ impl Iptables {
 
 impl Firewall for Iptables {
     fn apply(&self, policy: &FirewallPolicy) -> Result<(), KernelError> {
-        ruleset::check(policy)?;
+        render::check(policy)?;
         let mut applied = self.memory.applied();
         match applied.take() {
             None => self.replace(policy)?,

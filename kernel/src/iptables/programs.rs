@@ -10,9 +10,9 @@ use std::thread;
 use iptables::IPTables;
 use nix::sched::{CloneFlags, setns};
 
-use super::memory::Writers;
 use super::ruleset::{Family, Table};
 use super::standing::Standing;
+use super::writers::Writers;
 use crate::KernelError;
 
 /// How long another program may hold the lock that writers of iptables share.

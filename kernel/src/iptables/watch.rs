@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 
-use super::memory::Writers;
 use super::ruleset::{OURS, USER};
+use super::writers::Writers;
 use crate::{KernelError, Watch};
 
 /// NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h.
