@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use super::Cgroup;
-use super::hierarchy::Version;
+use super::controller::Version;
 use crate::device::{Access, DeviceKind, DeviceRule};
 use crate::{RuntimeError, sys};
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use std::{fs, thread};
 
-use super::hierarchy::Version;
-use super::limits::Controller;
+use super::controller::Controller;
+use super::controller::Version;
 use super::{Cgroup, PATIENCE};
 use crate::RuntimeError;
 

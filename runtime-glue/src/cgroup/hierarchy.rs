@@ -4,17 +4,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use super::controller::Version;
 use super::{v1, v2};
 use crate::RuntimeError;
-
-/// Which interface a hierarchy has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Version {
-    /// One of many, with some of the controllers (Documentation/admin-guide/cgroup-v1).
-    One,
-    /// The unified one (Documentation/admin-guide/cgroup-v2.rst).
-    Two,
-}
 
 /// One hierarchy.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,41 +4,11 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::hierarchy::Version;
+use super::controller::{Controller, Version};
 use super::settings::{Dialect, Setting};
 use super::{Cgroup, v1, v2};
 use crate::RuntimeError;
 use crate::limits::Limits;
-
-/// What a container's processes can be limited in, or counted by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Controller {
-    Memory,
-    Cpu,
-    CpuAccounting,
-    CpuSet,
-    Pids,
-    Io,
-    Freezer,
-}
-
-impl Controller {
-    /// Those that limits are set by.
-    const LIMITING: [Self; 5] = [Self::Memory, Self::Cpu, Self::CpuSet, Self::Pids, Self::Io];
-
-    const fn name(self, version: Version) -> &'static str {
-        match (self, version) {
-            (Self::Memory, _) => "memory",
-            (Self::CpuAccounting, Version::One) => "cpuacct",
-            (Self::Cpu | Self::CpuAccounting, _) => "cpu",
-            (Self::CpuSet, _) => "cpuset",
-            (Self::Pids, _) => "pids",
-            (Self::Io, Version::One) => "blkio",
-            (Self::Io, Version::Two) => "io",
-            (Self::Freezer, _) => "freezer",
-        }
-    }
-}
 
 impl Version {
     const fn dialect(self) -> &'static Dialect {

@@ -2,6 +2,7 @@
 //!
 //! A limit is set where its controller lives; joining, killing and removing concern all hierarchies.
 
+mod controller;
 mod devices;
 mod freezer;
 mod hierarchy;
@@ -22,7 +23,8 @@ use rustix::process::{Pid, Signal};
 
 use crate::RuntimeError;
 use crate::limits::Limits;
-use hierarchy::{Hierarchy, Version};
+use controller::Version;
+use hierarchy::Hierarchy;
 pub use usage::{CpuUsage, DiskUsage, MemoryUsage, Usage};
 
 /// How long killed processes may take to end.

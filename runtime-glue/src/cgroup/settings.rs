@@ -1,6 +1,6 @@
 //! What limits mean as values of files: one shape for both versions, in the words of each.
 
-use super::limits::Controller;
+use super::controller::Controller;
 use crate::limits::{Ceiling, CpuTime, Limits, Throttle};
 
 /// A file; more than one where kernels name it differently.

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::Cgroup;
-use super::hierarchy::Version;
-use super::limits::Controller;
+use super::controller::Controller;
+use super::controller::Version;
 
 /// What the processes of a container use and have used; none where no controller counts it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -63,7 +63,7 @@ pub(super) fn inherit_cpuset(directory: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cgroup::limits::Controller;
+    use crate::cgroup::controller::Controller;
     use crate::limits::Limits;
 
     #[test]

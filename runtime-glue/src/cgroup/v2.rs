@@ -70,7 +70,7 @@ pub(super) fn enable(directory: &Path, controllers: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cgroup::limits::Controller;
+    use crate::cgroup::controller::Controller;
     use crate::limits::Limits;
 
     fn written(controller: Controller, limits: &Limits) -> Vec<(&'static str, String)> {

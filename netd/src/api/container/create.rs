@@ -1,15 +1,12 @@
 //! Creating a container.
 
-use std::collections::HashMap;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bollard_stubs::models::{
-    ContainerCreateBody, ContainerCreateResponse, EndpointSettings, HostConfig, NetworkingConfig,
-};
+use bollard_stubs::models::{ContainerCreateBody, ContainerCreateResponse};
 use serde::Deserialize;
 
+use super::main_endpoint::main_endpoint;
 use super::sysctls;
 use crate::api::body::Json;
 use crate::api::error::Failure;
@@ -99,21 +96,6 @@ fn adapt(body: Body, version: ApiVersion) -> Result<ContainerCreateBody, Failure
             .for_each(|endpoint| endpoint.gw_priority = None);
     }
     Ok(container)
-}
-
-/// The endpoint on the network that the network mode names.
-pub(super) fn main_endpoint<'a>(
-    host: &HostConfig,
-    config: &'a mut Option<NetworkingConfig>,
-) -> &'a mut EndpointSettings {
-    let mode = host.network_mode.clone().filter(|mode| !mode.is_empty());
-    let endpoints: &mut HashMap<_, _> = config
-        .get_or_insert_default()
-        .endpoints_config
-        .get_or_insert_default();
-    endpoints
-        .entry(mode.unwrap_or_else(|| "default".to_owned()))
-        .or_default()
 }
 
 #[cfg(test)]

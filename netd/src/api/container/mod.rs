@@ -5,6 +5,7 @@ mod create;
 mod exec;
 mod lifecycle;
 mod list;
+mod main_endpoint;
 mod prune;
 mod stats;
 mod sysctls;

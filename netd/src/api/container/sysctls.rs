@@ -3,7 +3,7 @@
 use bollard_stubs::models::ContainerCreateBody;
 use rnet_model::ENDPOINT_SYSCTLS;
 
-use super::create::main_endpoint;
+use super::main_endpoint::main_endpoint;
 use crate::api::error::Failure;
 use crate::api::version::ApiVersion;
 
