@@ -9,6 +9,7 @@ mod image;
 mod inspect;
 mod network;
 mod parse;
+mod prune;
 mod show;
 mod stream;
 mod system;

@@ -1,5 +1,7 @@
 //! `volume`: commands about volumes.
 
+use std::collections::HashMap;
+
 use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters::{ListVolumesOptions, PruneVolumesOptions, RemoveVolumeOptions};
 use clap::{Args, Subcommand};
@@ -9,8 +11,8 @@ use crate::api::{Api, segment};
 use crate::container::lifecycle::each;
 use crate::error::Result;
 use crate::inspect::{Inspect, Kind};
-use crate::network::confirmed;
 use crate::parse::pair::{self, Filter, Pair};
+use crate::prune;
 use crate::show::listing::{Listing, Shown};
 use crate::show::output;
 
@@ -76,12 +78,8 @@ pub(crate) struct Prune {
     /// Remove those with a name, too
     #[arg(short, long)]
     all: bool,
-    /// Do not ask first
-    #[arg(short, long)]
-    force: bool,
-    /// Remove only those that fit, for instance label=KEY
-    #[arg(long, value_name = "KEY=VALUE")]
-    filter: Vec<Filter>,
+    #[command(flatten)]
+    prune: prune::Prune,
 }
 
 impl Command {
@@ -134,20 +132,18 @@ impl Remove {
 impl Prune {
     async fn run(self, api: &Api) -> Result<u8> {
         let which = if self.all { "all" } else { "all anonymous" };
-        if !self.force && !confirmed(&format!("Remove {which} volumes that no container uses?"))? {
-            return Ok(0);
-        }
-        let mut filters = pair::filters(&self.filter);
-        if self.all {
-            filters.insert("all".to_owned(), vec!["true".to_owned()]);
-        }
-        let options = PruneVolumesOptions {
-            filters: Some(filters),
+        let question = format!("Remove {which} volumes that no container uses?");
+        let prune = async |mut filters: HashMap<_, _>| {
+            if self.all {
+                filters.insert("all".to_owned(), vec!["true".to_owned()]);
+            }
+            let options = PruneVolumesOptions {
+                filters: Some(filters),
+            };
+            let pruned = api.docker.prune_volumes(Some(options)).await?;
+            Ok(pruned.volumes_deleted)
         };
-        let pruned = api.docker.prune_volumes(Some(options)).await?;
-        let names = pruned.volumes_deleted.unwrap_or_default();
-        names.into_iter().try_for_each(output::line)?;
-        Ok(0)
+        self.prune.run(&question, prune).await
     }
 }
 

@@ -4,8 +4,6 @@ mod create;
 mod list;
 mod membership;
 
-use std::io::{BufRead, Write, stderr, stdin};
-
 use bollard::query_parameters::PruneNetworksOptions;
 use clap::{Args, Subcommand};
 
@@ -13,8 +11,7 @@ use crate::api::{Api, segment};
 use crate::container::lifecycle::in_turn;
 use crate::error::{Error, Result};
 use crate::inspect::{Inspect, Kind};
-use crate::parse::pair::{self, Filter};
-use crate::show::output;
+use crate::prune::Prune;
 
 /// Manage networks
 #[derive(Subcommand)]
@@ -27,6 +24,7 @@ pub(crate) enum Command {
     Rm(Remove),
     Connect(membership::Connect),
     Disconnect(membership::Disconnect),
+    /// Remove all networks that no container uses
     Prune(Prune),
 }
 
@@ -51,17 +49,6 @@ pub(crate) struct Remove {
     networks: Vec<String>,
 }
 
-/// Remove all networks that no container uses
-#[derive(Args)]
-pub(crate) struct Prune {
-    /// Do not ask first
-    #[arg(short, long)]
-    force: bool,
-    /// Remove only those that fit, for instance until=24h or label=KEY
-    #[arg(long, value_name = "KEY=VALUE")]
-    filter: Vec<Filter>,
-}
-
 impl Command {
     pub(crate) async fn run(self, api: &Api) -> Result<u8> {
         match self {
@@ -75,7 +62,17 @@ impl Command {
             Self::Rm(command) => command.run(api).await,
             Self::Connect(command) => command.run(api).await,
             Self::Disconnect(command) => command.run(api).await,
-            Self::Prune(command) => command.run(api).await,
+            Self::Prune(command) => {
+                let question = "Remove all networks that no container uses?";
+                let prune = async |filters| {
+                    let options = PruneNetworksOptions {
+                        filters: Some(filters),
+                    };
+                    let pruned = api.docker.prune_networks(Some(options)).await?;
+                    Ok(pruned.networks_deleted)
+                };
+                command.run(question, prune).await
+            }
         }
     }
 }
@@ -95,39 +92,4 @@ impl Remove {
         })
         .await
     }
-}
-
-impl Prune {
-    async fn run(self, api: &Api) -> Result<u8> {
-        if !self.force && !confirmed("Remove all networks that no container uses?")? {
-            return Ok(0);
-        }
-        let options = PruneNetworksOptions {
-            filters: Some(pair::filters(&self.filter)),
-        };
-        let pruned = api.docker.prune_networks(Some(options)).await?;
-        pruned
-            .networks_deleted
-            .unwrap_or_default()
-            .into_iter()
-            .try_for_each(output::line)?;
-        Ok(0)
-    }
-}
-
-/// Asks on the terminal; anything but a yes is a no.
-pub(crate) fn confirmed(question: &str) -> Result<bool> {
-    write!(stderr(), "{question} [y/N] ").map_err(Error::Output)?;
-    let mut answer = String::new();
-    stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|source| Error::Read {
-            path: "standard input".into(),
-            source,
-        })?;
-    Ok(matches!(
-        answer.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
 }
