@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 PACKAGES := busybox-static curl iproute2 iptables nftables
 # peers, to measure against; one that cannot be had is left out of the tables
 BENCH_PACKAGES := netavark aardvark-dns containernetworking-plugins dnsmasq-base dnsperf
-PROGRAMS := netd rnet rnet-shim rnet-cni
+PROGRAMS := netd rnet rnet-shim rnet-cni rnet-netavark
 
 CARGO ?= cargo
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)

@@ -41,6 +41,8 @@ pub struct Guest {
     pub namespace: PathBuf,
     /// The number of that namespace: another one at the same place is another's.
     pub inode: u64,
+    /// Whether its runtime holds the host's ports that are published for it.
+    pub holds_ports: bool,
     /// When it came.
     pub created: Timestamp,
     /// Labels.

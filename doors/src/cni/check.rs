@@ -13,7 +13,8 @@ use serde_json::Value;
 use super::config::Config;
 use super::error::{CniError, Code};
 use super::invocation::Attachment;
-use super::result::Interface;
+use super::result::place_of;
+use crate::sandboxes::addresses;
 
 /// Refuses an attachment that is not what it was.
 pub(super) fn check(
@@ -21,11 +22,10 @@ pub(super) fn check(
     attachment: &Attachment,
     sandbox: &Value,
 ) -> Result<(), CniError> {
-    let interface = Interface::find(sandbox, attachment)?;
-    let addresses = interface.addresses();
+    let addresses = addresses(place_of(sandbox, attachment)?);
     let name = attachment.ifname.as_str();
     for promised in promised(config, attachment) {
-        if !addresses.iter().any(|(address, _)| *address == promised) {
+        if !addresses.iter().any(|it| it.cidr == promised) {
             return Err(changed(format!(
                 "{promised} of {name} is not leased to it any more"
             )));
@@ -47,10 +47,11 @@ pub(super) fn check(
     };
     let missing = addresses
         .iter()
-        .find(|(address, _)| bare(address).is_some_and(|it| !present.contains(&it)));
+        .find(|it| bare(&it.cidr).is_some_and(|it| !present.contains(&it)));
     match missing {
-        Some((address, _)) => Err(changed(format!(
-            "interface {name} has lost its address {address}"
+        Some(lost) => Err(changed(format!(
+            "interface {name} has lost its address {}",
+            lost.cidr
         ))),
         None => Ok(()),
     }

@@ -22,7 +22,6 @@ use serde_json::{Value, json};
 use config::Config;
 use error::CniError;
 use invocation::{Command, Invocation};
-use sandbox::Sandboxes;
 
 /// The versions of the specification that are spoken, the newest last.
 const VERSIONS: [&str; 5] = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
@@ -64,21 +63,25 @@ fn answer(version: &mut String) -> Result<Option<Value>, CniError> {
     }
     config.check_version(invocation.command)?;
     version.clone_from(&config.cni_version);
-    let sandboxes = Sandboxes::of(&config);
+    let sandboxes = sandbox::sandboxes(&config);
     match invocation.command {
         Command::Add => {
             let attachment = invocation.attachment()?;
-            let shown = sandboxes.add(&config, &attachment)?;
+            let shown = sandbox::add(&sandboxes, &config, &attachment)?;
             result::of(&config, &attachment, &shown).map(Some)
         }
-        Command::Del => sandboxes.delete(&invocation.attachment()?).map(|()| None),
+        Command::Del => {
+            let attachment = invocation.attachment()?;
+            sandboxes.detach(&attachment.container, attachment.ifname.as_str())?;
+            Ok(None)
+        }
         Command::Check => {
             let attachment = invocation.attachment()?;
-            let shown = sandboxes.find(&attachment)?;
+            let shown = sandboxes.show(&attachment.container)?;
             check::check(&config, &attachment, &shown).map(|()| None)
         }
-        Command::Gc => sandboxes.collect(&config).map(|()| None),
-        Command::Status => sandboxes.is_ready().map(|()| None),
+        Command::Gc => sandbox::collect(&sandboxes, &config).map(|()| None),
+        Command::Status => sandbox::is_ready(&sandboxes).map(|()| None),
         Command::Version => unreachable!("answered above"),
     }
 }

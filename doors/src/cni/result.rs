@@ -1,54 +1,24 @@
 //! The result of an attachment, in the version that was asked for (CNI specification 1.1.0, section 5, "Success").
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::config::Config;
 use super::error::{CniError, Code};
 use super::invocation::Attachment;
 use crate::resolv_conf::ResolvConf;
+use crate::sandboxes::{Address, addresses, place};
 
-/// An interface of a sandbox, as `netd` shows it.
-pub(super) struct Interface<'a> {
-    place: &'a Value,
-}
-
-impl<'a> Interface<'a> {
-    /// The one of that name.
-    pub(super) fn find(sandbox: &'a Value, attachment: &Attachment) -> Result<Self, CniError> {
-        let places = sandbox["NetworkSettings"]["Networks"].as_object();
-        let mut places = places.into_iter().flat_map(Map::values);
-        let name = attachment.ifname.as_str();
-        let place = places.find(|place| place["InterfaceName"] == name);
-        let place = place.ok_or_else(|| {
-            let container = &attachment.container;
-            CniError::new(
-                Code::Changed,
-                format!("container {container} has no interface {name} of rnet's"),
-            )
-        })?;
-        Ok(Self { place })
-    }
-
-    /// Its addresses with their prefix lengths, each with its gateway, which is empty where there is none.
-    pub(super) fn addresses(&self) -> Vec<(String, &'a str)> {
-        let keys = [
-            ("IPAddress", "IPPrefixLen", "Gateway"),
-            ("GlobalIPv6Address", "GlobalIPv6PrefixLen", "IPv6Gateway"),
-        ];
-        let found = keys.into_iter().filter_map(|(address, prefix, gateway)| {
-            let address = self.text(address).filter(|it| !it.is_empty())?;
-            let prefix = self.place[prefix].as_u64()?;
-            Some((
-                format!("{address}/{prefix}"),
-                self.text(gateway).unwrap_or_default(),
-            ))
-        });
-        found.collect()
-    }
-
-    fn text(&self, key: &str) -> Option<&'a str> {
-        self.place[key].as_str()
-    }
+/// The place on a network of the attachment's interface.
+pub(super) fn place_of<'a>(
+    sandbox: &'a Value,
+    attachment: &Attachment,
+) -> Result<&'a Value, CniError> {
+    let name = attachment.ifname.as_str();
+    place(sandbox, name).ok_or_else(|| {
+        let container = &attachment.container;
+        let message = format!("container {container} has no interface {name} of rnet's");
+        CniError::new(Code::Changed, message)
+    })
 }
 
 /// The result, with what the plugins before this one have done.
@@ -57,27 +27,27 @@ pub(super) fn of(
     attachment: &Attachment,
     sandbox: &Value,
 ) -> Result<Value, CniError> {
-    let interface = Interface::find(sandbox, attachment)?;
+    let place = place_of(sandbox, attachment)?;
     let mut result = config.prev_result.clone().unwrap_or_else(|| json!({}));
     let interfaces = list(&mut result, "interfaces");
     let index = interfaces.len();
     interfaces.push(json!({
         "name": attachment.ifname.as_str(),
-        "mac": interface.text("MacAddress"),
+        "mac": place["MacAddress"],
         "sandbox": attachment.namespace,
     }));
-    let leads_out = interface.place["Internal"] == false;
-    for (address, gateway) in interface.addresses() {
-        let v4 = !address.contains(':');
-        let mut ip = json!({"address": address, "interface": index});
-        if !gateway.is_empty() {
+    let leads_out = place["Internal"] == false;
+    for Address { cidr, gateway } in addresses(place) {
+        let v4 = !cidr.contains(':');
+        let mut ip = json!({"address": cidr, "interface": index});
+        if let Some(gateway) = gateway {
             ip["gateway"] = gateway.into();
         }
         if config.cni_version.starts_with("0.") {
             ip["version"] = if v4 { "4" } else { "6" }.into();
         }
         list(&mut result, "ips").push(ip);
-        if leads_out && !gateway.is_empty() {
+        if let Some(gateway) = gateway.filter(|_| leads_out) {
             let destination = if v4 { "0.0.0.0/0" } else { "::/0" };
             list(&mut result, "routes").push(json!({"dst": destination, "gw": gateway}));
         }

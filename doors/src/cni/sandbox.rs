@@ -1,4 +1,4 @@
-//! A container's sandbox: made by its first attachment, gone with its last.
+//! What is asked of `netd` for a container that comes by CNI.
 
 use std::net::IpAddr;
 
@@ -8,129 +8,55 @@ use super::config::{Config, PortMapping, ValidAttachment};
 use super::error::{CniError, Code};
 use super::invocation::Attachment;
 use super::network;
-use crate::netd::{CallError, Netd, segment};
+use crate::netd::{CallError, Netd};
+use crate::sandboxes::Sandboxes;
 
 /// What `netd` knows these sandboxes by.
 const RUNTIME: &str = "cni";
 
-/// The sandboxes of containers that came by this door.
-pub(super) struct Sandboxes {
-    netd: Netd,
+/// The containers that came by this door.
+pub(super) fn sandboxes(config: &Config) -> Sandboxes {
+    Sandboxes::new(Netd::at(&config.socket), RUNTIME)
 }
 
-impl Sandboxes {
-    pub(super) fn of(config: &Config) -> Self {
-        Self {
-            netd: Netd::at(&config.socket),
+/// Attaches a container to the network; the whole sandbox, as `netd` shows it.
+pub(super) fn add(
+    sandboxes: &Sandboxes,
+    config: &Config,
+    attachment: &Attachment,
+) -> Result<Value, CniError> {
+    let request = request(config, attachment)?;
+    match sandboxes.attach(&request) {
+        Err(CallError::Refused { status: 404, .. })
+            if !network::exists(sandboxes.netd(), config)? =>
+        {
+            network::ensure(sandboxes.netd(), config)?;
+            Ok(sandboxes.attach(&request)?)
         }
+        answer => Ok(answer?),
     }
+}
 
-    /// Attaches a container to the network; the whole sandbox, as `netd` shows it.
-    pub(super) fn add(&self, config: &Config, attachment: &Attachment) -> Result<Value, CniError> {
-        let request = request(config, attachment)?;
-        match self.attach(config, attachment, &request) {
-            Err(CallError::Refused { status: 404, .. })
-                if !network::exists(&self.netd, config)? =>
-            {
-                network::ensure(&self.netd, config)?;
-                Ok(self.attach(config, attachment, &request)?)
-            }
-            answer => Ok(answer?),
-        }
+/// Detaches what is on the network and not among the valid attachments.
+pub(super) fn collect(sandboxes: &Sandboxes, config: &Config) -> Result<(), CniError> {
+    let valid = config.valid_attachments.as_ref().ok_or_else(|| {
+        CniError::new(Code::InvalidConfig, "cni.dev/valid-attachments is missing")
+    })?;
+    let present = sandboxes.on(config.network_name())?;
+    let mut failure = None;
+    for stale in present.iter().filter_map(|it| stale(config, it, valid)) {
+        let detached = sandboxes.detach(&stale.container, &stale.ifname);
+        failure = detached.err().or(failure);
     }
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
 
-    /// Detaches one interface of a container; what is detached already is a success.
-    pub(super) fn delete(&self, attachment: &Attachment) -> Result<(), CniError> {
-        Ok(self.detach(&attachment.container, attachment.ifname.as_str())?)
-    }
-
-    /// The sandbox of a container.
-    pub(super) fn find(&self, attachment: &Attachment) -> Result<Value, CniError> {
-        Ok(self.show(&attachment.container)?)
-    }
-
-    /// Detaches what is on the network and not among the valid attachments.
-    pub(super) fn collect(&self, config: &Config) -> Result<(), CniError> {
-        let valid = config.valid_attachments.as_ref().ok_or_else(|| {
-            CniError::new(Code::InvalidConfig, "cni.dev/valid-attachments is missing")
-        })?;
-        let filters = json!({"runtime": [RUNTIME], "network": [config.network_name()]});
-        let filters = segment(&filters.to_string());
-        let sandboxes = self
-            .netd
-            .get(&format!("/sandboxes/json?filters={filters}"))?;
-        let sandboxes = sandboxes.as_array().into_iter().flatten();
-        let mut failure = None;
-        for stale in sandboxes.filter_map(|it| stale(config, it, valid)) {
-            failure = self
-                .detach(&stale.container, &stale.ifname)
-                .err()
-                .or(failure);
-        }
-        failure.map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// Whether attachments can be made now.
-    pub(super) fn is_ready(&self) -> Result<(), CniError> {
-        let answer = self.netd.get("/_ping").map_err(CniError::from);
-        answer
-            .map(drop)
-            .map_err(|error| error.with(Code::NotAvailable))
-    }
-
-    fn attach(
-        &self,
-        config: &Config,
-        attachment: &Attachment,
-        request: &Value,
-    ) -> Result<Value, CallError> {
-        match self.netd.post("/sandboxes/create", request) {
-            Err(CallError::Refused {
-                status: 409,
-                message,
-            }) => {
-                let refused = CallError::Refused {
-                    status: 409,
-                    message,
-                };
-                // it is on another network already, or its ports are others'
-                let Ok(_) = self.show(&attachment.container) else {
-                    return Err(refused);
-                };
-                self.connect(config, attachment, request)
-            }
-            answer => answer,
-        }
-    }
-
-    fn connect(
-        &self,
-        config: &Config,
-        attachment: &Attachment,
-        request: &Value,
-    ) -> Result<Value, CallError> {
-        let sandbox = self.show(&attachment.container)?;
-        let name = config.network_name();
-        let body = json!({
-            "Container": sandbox["Id"],
-            "EndpointConfig": request["NetworkingConfig"]["EndpointsConfig"][name],
-        });
-        self.netd
-            .post(&format!("/networks/{}/connect", segment(name)), &body)?;
-        self.show(&attachment.container)
-    }
-
-    fn show(&self, container: &str) -> Result<Value, CallError> {
-        let container = segment(container);
-        self.netd
-            .get(&format!("/sandboxes/{container}/json?runtime={RUNTIME}"))
-    }
-
-    fn detach(&self, container: &str, ifname: &str) -> Result<(), CallError> {
-        let (container, ifname) = (segment(container), segment(ifname));
-        let path = format!("/sandboxes/{container}?runtime={RUNTIME}&interface={ifname}");
-        self.netd.delete(&path)
-    }
+/// Whether attachments can be made now.
+pub(super) fn is_ready(sandboxes: &Sandboxes) -> Result<(), CniError> {
+    let answer = sandboxes.netd().get("/_ping").map_err(CniError::from);
+    answer
+        .map(drop)
+        .map_err(|error| error.with(Code::NotAvailable))
 }
 
 /// What `netd` is asked for.

@@ -48,6 +48,7 @@ struct CreateRequest {
     dns_search: Option<Vec<String>>,
     dns_options: Option<Vec<String>>,
     port_bindings: Option<PortMap>,
+    holds_ports: bool,
     labels: Option<HashMap<String, String>>,
     networking_config: Option<NetworkingConfig>,
 }
@@ -167,6 +168,7 @@ fn read(body: CreateRequest) -> Result<GuestRequest> {
         namespace,
         dns: dns_config(body.dns, body.dns_search, body.dns_options)?,
         port_bindings: body.port_bindings,
+        holds_ports: body.holds_ports,
         labels: body.labels.unwrap_or_default(),
         networks,
     })

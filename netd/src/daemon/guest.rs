@@ -40,6 +40,8 @@ pub struct GuestRequest {
     pub dns: DnsConfig,
     /// The ports of it to publish, as in a container's `HostConfig.PortBindings`.
     pub port_bindings: Option<PortMap>,
+    /// Whether its runtime holds those of the host itself, as podman does: then rnet leaves them unbound.
+    pub holds_ports: bool,
     /// Labels, and who its published ports are for.
     pub labels: HashMap<String, String>,
     /// The networks it is to be on, in the order of its interfaces.
@@ -62,7 +64,11 @@ impl Daemon {
             );
             let (requests, families) = reach?;
             let wanted = PortRequest::parse(request.port_bindings.as_ref(), Some(&request.labels))?;
-            let wanted = self.bound(wanted, requests.iter().map(|it| it.network))?;
+            let wanted = wanted.into_iter().map(|it| PortRequest {
+                held_by_client: request.holds_ports,
+                ..it
+            });
+            let wanted = self.bound(wanted.collect(), requests.iter().map(|it| it.network))?;
             self.publish_sandbox(sandbox, &requests, &wanted, families)?;
             let made = self.read(|state| state.sandbox(id).cloned());
             made.ok_or_else(|| no_such_guest(&request.reference))
@@ -197,6 +203,7 @@ fn new_sandbox(state: &State, container: ContainerId, request: &GuestRequest) ->
             reference: reference.clone(),
             namespace: namespace.clone(),
             inode,
+            holds_ports: request.holds_ports,
             created: Timestamp::now(),
             labels: BTreeMap::from_iter(request.labels.clone()),
         }),

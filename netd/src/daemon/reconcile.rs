@@ -121,7 +121,7 @@ impl Daemon {
             let id = sandbox.id.short();
             tracing::error!(sandbox = id, "not rebuilt: {}", chain(&error));
         }
-        if let Err(error) = self.lead_ports_again(sandbox.id, &sandbox.ports) {
+        if let Err(error) = self.lead_ports_again(sandbox) {
             let id = sandbox.id.short();
             tracing::error!(sandbox = id, "ports not led again: {}", chain(&error));
         }

@@ -83,7 +83,13 @@ impl Daemon {
 
     /// Holds again the ports of a sandbox that outlived the last daemon; those that someone else took meanwhile stay
     /// published all the same, for packets reach the packet filter before any socket.
-    pub(in crate::daemon) fn claim_again(&self, ports: &[PublishedPorts]) -> Claim {
+    ///
+    /// Nothing is held where a client does so itself (`by_client`).
+    pub(in crate::daemon) fn claim_again(
+        &self,
+        ports: &[PublishedPorts],
+        by_client: bool,
+    ) -> Claim {
         let mut together: BTreeMap<_, Vec<PublishedPorts>> = BTreeMap::new();
         for published in ports.iter().filter(|it| it.is_bound()) {
             let address = published.host_address;
@@ -101,6 +107,10 @@ impl Daemon {
             if let Err(port) = lock(&range.taken).take(&range.host_ports()) {
                 tracing::warn!(%port, "published twice");
                 range.published.clear();
+                continue;
+            }
+            if by_client {
+                claim.ranges.push(range);
                 continue;
             }
             let first = &range.published[0];
@@ -165,7 +175,9 @@ impl Daemon {
             .map_err(Error::PortAllocated)?;
         // from here on it is let go when it is dropped
         range.published = published;
-        range.held = Some(chosen.map_or_else(|| hold(host_ports), Ok)?);
+        if !request.held_by_client {
+            range.held = Some(chosen.map_or_else(|| hold(host_ports), Ok)?);
+        }
         Ok(range)
     }
 }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rnet_model::{HostPorts, Protocol, PublishedPorts, SandboxId};
+use rnet_model::{HostPorts, Protocol, PublishedPorts, Sandbox, SandboxId};
 use rnet_relay::Passage;
 
 use super::{Held, Ports, Range};
@@ -37,17 +37,15 @@ impl Daemon {
 
     /// Holds and leads again the ports of a sandbox that outlived the last daemon; the flows through them are as they
     /// should be.
-    pub(in crate::daemon) fn lead_ports_again(
-        &self,
-        sandbox: SandboxId,
-        ports: &[PublishedPorts],
-    ) -> Result<()> {
-        if ports.is_empty() {
+    pub(in crate::daemon) fn lead_ports_again(&self, sandbox: &Sandbox) -> Result<()> {
+        if sandbox.ports.is_empty() {
             return Ok(());
         }
-        self.ports.keep(sandbox, self.claim_again(ports));
-        let targets = self.read(|state| project::targets(state, sandbox));
-        self.ports.lead(sandbox, targets).map(drop)
+        let by_client = sandbox.guest.as_ref().is_some_and(|it| it.holds_ports);
+        let claim = self.claim_again(&sandbox.ports, by_client);
+        self.ports.keep(sandbox.id, claim);
+        let targets = self.read(|state| project::targets(state, sandbox.id));
+        self.ports.lead(sandbox.id, targets).map(drop)
     }
 }
 

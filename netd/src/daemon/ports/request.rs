@@ -20,6 +20,8 @@ pub(in crate::daemon) struct PortRequest {
     pub host_address: Option<IpAddr>,
     /// The clients they are for; none listed stands for everyone.
     pub from: BTreeSet<Cidr>,
+    /// Whether whoever asks holds the host's ports already, or is about to.
+    pub held_by_client: bool,
     /// The container's ports: one, unless those of the host are as many.
     pub container_ports: PortRange,
 }
@@ -60,6 +62,7 @@ impl PortRequest {
                     host_address: host_address(host_ip.as_deref().unwrap_or_default())?,
                     host_ports: host_ports(host_port.as_deref().unwrap_or_default())?,
                     from: BTreeSet::new(),
+                    held_by_client: false,
                 });
             }
         }

@@ -1,0 +1,170 @@
+//! A network of podman's as one of rnet's.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use rnet_model::Cidr;
+use serde_json::{Value, json};
+
+use super::document::{Network, Subnet};
+use super::error::NetavarkError;
+use crate::netd::{CallError, Netd};
+
+/// podman's options of a network, and Docker's labels for the same.
+const OPTIONS: [(&str, &str); 5] = [
+    ("mtu", "com.docker.network.driver.mtu"),
+    (
+        "com.docker.network.driver.mtu",
+        "com.docker.network.driver.mtu",
+    ),
+    (
+        "com.docker.network.bridge.name",
+        "com.docker.network.bridge.name",
+    ),
+    ("outbound_addr4", "com.docker.network.host_ipv4"),
+    ("outbound_addr6", "com.docker.network.host_ipv6"),
+];
+
+/// Makes a network of that name, unless somebody was faster.
+pub(super) fn create(netd: &Netd, name: &str, network: &Network) -> Result<(), NetavarkError> {
+    match netd.post("/networks/create", &request(name, network)?) {
+        Err(CallError::Refused { status: 409, .. }) => Ok(()),
+        answer => Ok(answer.map(drop)?),
+    }
+}
+
+/// Refuses what rnet's networks cannot be, whether this one exists or not: an option that is not heeded is a lie.
+pub(super) fn check(name: &str, network: &Network) -> Result<(), NetavarkError> {
+    let refuse = |what: &str| {
+        Err(NetavarkError::Unsupported {
+            network: name.to_owned(),
+            what: what.to_owned(),
+        })
+    };
+    let ipam = network
+        .ipam_options
+        .as_ref()
+        .and_then(|it| it.get("driver"));
+    match ipam.map_or("host-local", String::as_str) {
+        "host-local" | "" => {}
+        driver => return refuse(&format!("ipam driver {driver}")),
+    }
+    if network.routes.as_ref().is_some_and(|it| !it.is_empty()) {
+        return refuse("static routes");
+    }
+    if network
+        .network_dns_servers
+        .as_ref()
+        .is_some_and(|it| !it.is_empty())
+    {
+        return refuse("DNS servers of a network: give them to its containers");
+    }
+    for (key, value) in network.options.iter().flatten() {
+        let known = OPTIONS.iter().any(|(podmans, _)| podmans == key);
+        // containers of different networks are apart on rnet in any case
+        let meant = matches!(
+            (key.as_str(), value.as_str()),
+            ("isolate", "true" | "strict") | ("mode", "managed") | ("no_default_route", "false")
+        );
+        if !known && !meant {
+            return refuse(&format!("option {key}={value}"));
+        }
+    }
+    Ok(())
+}
+
+fn request(name: &str, network: &Network) -> Result<Value, NetavarkError> {
+    check(name, network)?;
+    let mut options: BTreeMap<&str, &str> = BTreeMap::new();
+    if let Some(bridge) = network
+        .network_interface
+        .as_deref()
+        .filter(|it| !it.is_empty())
+    {
+        options.insert("com.docker.network.bridge.name", bridge);
+    }
+    for (key, value) in network.options.iter().flatten() {
+        let known = OPTIONS.iter().find(|(podmans, _)| podmans == key);
+        options.extend(known.map(|(_, ours)| (*ours, value.as_str())));
+    }
+    let subnets = network.subnets.iter().flatten();
+    let ipv6 = network
+        .subnets
+        .iter()
+        .flatten()
+        .any(|it| it.subnet.is_ipv6());
+    Ok(json!({
+        "Name": name,
+        "Driver": network.driver,
+        "EnableIPv6": network.ipv6_enabled || ipv6,
+        "Internal": network.internal,
+        "Options": options,
+        "Labels": network.labels,
+        "IPAM": {"Config": subnets.map(subnet).collect::<Vec<_>>()},
+    }))
+}
+
+fn subnet(subnet: &Subnet) -> Value {
+    let gateway = subnet.gateway.map(|it| it.to_string());
+    json!({
+        "Subnet": subnet.subnet.to_string(),
+        "Gateway": gateway.unwrap_or_default(),
+        "IPRange": upper_half(subnet.subnet).map(|it| it.to_string()).unwrap_or_default(),
+    })
+}
+
+/// What podman, which leases from below, gets to last; none of a subnet that is too small to share.
+fn upper_half(subnet: Cidr) -> Option<Cidr> {
+    let (bits, prefix) = (if subnet.is_ipv4() { 32 } else { 128 }, subnet.prefix());
+    let half = 1_u128.checked_shl(u32::from(bits - prefix).checked_sub(1)?)?;
+    if prefix > bits - 3 {
+        return None;
+    }
+    let first = match subnet.network() {
+        IpAddr::V4(first) => {
+            let first = u128::from(first.to_bits()) + half;
+            IpAddr::V4(u32::try_from(first).ok()?.into())
+        }
+        IpAddr::V6(first) => IpAddr::V6((first.to_bits() + half).into()),
+    };
+    Cidr::new(first, prefix + 1).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn podman_has_the_lower_half_of_a_subnet() {
+        let upper = |text: &str| upper_half(text.parse().unwrap()).map(|it| it.to_string());
+        assert_eq!(upper("10.88.0.0/16"), Some("10.88.128.0/17".to_owned()));
+        assert_eq!(upper("10.89.0.0/24"), Some("10.89.0.128/25".to_owned()));
+        assert_eq!(upper("fd00::/64"), Some("fd00::8000:0:0:0/65".to_owned()));
+        assert_eq!(upper("10.89.0.0/30"), None);
+        assert_eq!(upper("10.89.0.0/32"), None);
+    }
+
+    #[test]
+    fn what_would_not_be_heeded_is_refused() {
+        let with = |more: &str| {
+            let text = format!(r#"{{"driver":"bridge"{more}}}"#);
+            check("n", &serde_json::from_str(&text).unwrap()).map_err(|it| it.to_string())
+        };
+        assert_eq!(
+            with(r#","options":{"mtu":"1400","isolate":"true"}"#),
+            Ok(())
+        );
+        for (more, word) in [
+            (r#","options":{"vlan":"5"}"#, "vlan=5"),
+            (r#","options":{"isolate":"false"}"#, "isolate=false"),
+            (r#","ipam_options":{"driver":"dhcp"}"#, "ipam driver dhcp"),
+            (
+                r#","routes":[{"destination":"10.0.0.0/8"}]"#,
+                "static routes",
+            ),
+        ] {
+            let refusal = with(more).unwrap_err();
+            assert!(refusal.contains(word), "{refusal}");
+        }
+    }
+}
