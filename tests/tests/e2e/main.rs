@@ -20,6 +20,7 @@ mod live;
 mod many;
 mod mtu;
 mod names_kept;
+mod podman;
 mod port_ranges;
 mod ports;
 mod ports_grow;
