@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rnet_model::{ContainerId, EndpointSettings, NetworkId, SandboxId};
 use serde::{Deserialize, Serialize};
 
+use crate::daemon::Restarts;
 use crate::volume::VolumeMount;
 
 /// One container.
@@ -35,6 +36,9 @@ pub struct Container {
     /// The addresses it had at the end of its last run, which it gets again where they are free.
     #[serde(default)]
     pub addresses: BTreeMap<NetworkId, Vec<IpAddr>>,
+    /// How often it was started again.
+    #[serde(default)]
+    pub restarts: Restarts,
     /// How far it is.
     pub run: Run,
 }
@@ -107,13 +111,28 @@ impl Run {
         }
     }
 
-    /// Docker's word for it.
-    pub const fn status(&self) -> models::ContainerStateStatusEnum {
+    /// Docker's word for it, of a container that is not about to be restarted.
+    const fn status(&self) -> models::ContainerStateStatusEnum {
         match self {
             Self::Created => models::ContainerStateStatusEnum::CREATED,
             Self::Running { paused: true, .. } => models::ContainerStateStatusEnum::PAUSED,
             Self::Running { .. } => models::ContainerStateStatusEnum::RUNNING,
             Self::Exited { .. } => models::ContainerStateStatusEnum::EXITED,
         }
+    }
+}
+
+impl Container {
+    /// Docker's word for how far it is.
+    pub const fn status(&self) -> models::ContainerStateStatusEnum {
+        if self.is_restarting() {
+            return models::ContainerStateStatusEnum::RESTARTING;
+        }
+        self.run.status()
+    }
+
+    /// Whether it ended and is about to be started again.
+    pub const fn is_restarting(&self) -> bool {
+        self.restarts.pending && matches!(self.run, Run::Exited { .. })
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use super::lifecycle::each;
 use crate::api::{Api, segment};
 use crate::error::Result;
+use crate::parse::restart::Restart;
 use crate::parse::units::{Bytes, NanoCpus, SwapBytes};
 
 /// What the container may use up of the host.
@@ -52,6 +53,9 @@ pub(crate) struct Limits {
 pub(crate) struct Update {
     #[command(flatten)]
     limits: Limits,
+    /// Start them again when they end: no, always, unless-stopped or on-failure[:TIMES]
+    #[arg(long, value_name = "POLICY")]
+    restart: Option<Restart>,
     /// Names or ids
     #[arg(required = true, value_name = "CONTAINER", help_heading = "Arguments")]
     containers: Vec<String>,
@@ -90,6 +94,7 @@ impl Update {
             cpuset_mems: host.cpuset_mems,
             pids_limit: host.pids_limit,
             blkio_weight: host.blkio_weight,
+            restart_policy: self.restart.map(Restart::policy),
             ..ContainerUpdateBody::default()
         };
         each(&self.containers, async |container| {

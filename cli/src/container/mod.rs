@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod exec;
+pub(crate) mod life;
 pub(crate) mod lifecycle;
 pub(crate) mod limits;
 pub(crate) mod logs;

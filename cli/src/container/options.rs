@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use rnet_model::{ContainerLink, MacAddress};
 
+use super::life::Life;
 use super::limits::Limits;
 use super::security::Security;
 use crate::parse::attachment::Attachment;
@@ -48,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) resources: Resources,
     #[command(flatten)]
     pub(crate) security: Security,
+    #[command(flatten)]
+    pub(crate) life: Life,
 
     /// The image, then the command to run in it and its arguments
     #[arg(

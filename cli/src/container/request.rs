@@ -30,6 +30,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         network,
         resources,
         security,
+        life,
         ..
     } = options;
     let mut words = options.image_and_command.into_iter();
@@ -73,7 +74,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
     };
     resources.limits.set(&mut host_config);
     security.set(&mut host_config)?;
-    Ok(ContainerCreateBody {
+    let mut body = ContainerCreateBody {
         image,
         cmd: some(command),
         entrypoint: process.entrypoint.map(|command| vec![command]),
@@ -97,7 +98,9 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         }),
         host_config: Some(host_config),
         ..Default::default()
-    })
+    };
+    life.set(&mut body);
+    Ok(body)
 }
 
 /// Every `--network`, the first of them with the wishes of `--ip` and its like.

@@ -7,6 +7,7 @@ pub(crate) mod host_entry;
 pub(crate) mod moment;
 pub(crate) mod pair;
 pub(crate) mod ports;
+pub(crate) mod restart;
 pub(crate) mod units;
 pub(crate) mod volume;
 

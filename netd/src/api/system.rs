@@ -77,7 +77,7 @@ fn describe(daemon: &Daemon) -> Result<SystemInfo> {
         let with = |status| {
             state
                 .containers()
-                .filter(|it| it.run.status() == status)
+                .filter(|it| it.status() == status)
                 .count()
         };
         (

@@ -10,6 +10,7 @@ mod container;
 mod exec;
 mod follow;
 mod guest;
+mod health;
 mod hold;
 mod lookup;
 mod network;
@@ -28,7 +29,7 @@ mod watch;
 pub use attach::EndpointRequest;
 pub use conflicts::Conflict;
 pub use container::{
-    ContainerRequest, Counters, Exit, ExitWatch, Sample, WaitCondition, endpoint_settings,
+    ContainerRequest, Counters, Exit, ExitWatch, Restarts, Sample, WaitCondition, endpoint_settings,
 };
 pub use exec::{Exec, Progress};
 pub use guest::GuestRequest;
@@ -105,6 +106,8 @@ pub struct Daemon {
     ports: ports::Ports,
     /// Programs run beside the containers' own.
     execs: exec::Execs,
+    /// What is known of the health of containers that run.
+    healths: health::Checks,
     /// Clients that share the streams of containers yet to start.
     waiters: streams::Waiters,
     announcers: announce::Announcers,

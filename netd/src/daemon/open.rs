@@ -54,6 +54,7 @@ impl Daemon {
             naming: Mutex::default(),
             lives: hold::Holds::default(),
             ports,
+            healths: Default::default(),
             execs: exec::Execs::default(),
             waiters: streams::Waiters::default(),
             images,

@@ -46,6 +46,7 @@ impl Daemon {
         self.protect()?;
         self.rebuild();
         report.orphans = self.sweep()?;
+        self.restart_all()?;
         Ok(report)
     }
 

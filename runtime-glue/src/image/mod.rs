@@ -75,6 +75,27 @@ pub struct ImageConfig {
     /// Free metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// How to find out whether the program does well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Healthcheck>,
+}
+
+/// How to find out whether a program does well (moby, image specification v1.2, `Healthcheck`); times in nanoseconds.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Healthcheck {
+    /// `NONE`, or `CMD` or `CMD-SHELL` and what to run.
+    pub test: Vec<String>,
+    /// Between two probes.
+    pub interval: i64,
+    /// For one probe.
+    pub timeout: i64,
+    /// At the beginning, while failures do not count.
+    pub start_period: i64,
+    /// Between two probes at the beginning.
+    pub start_interval: i64,
+    /// How many failures in a row mean that it does not.
+    pub retries: i64,
 }
 
 /// The empty object that the OCI image specification has for the values of its sets.
@@ -92,6 +113,7 @@ impl Default for ImageConfig {
             cmd: Vec::new(),
             working_dir: String::new(),
             labels: BTreeMap::new(),
+            healthcheck: None,
         }
     }
 }

@@ -70,9 +70,9 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Answer<Json<
     let found = api.daemon.read(|state| {
         let mut found: Vec<&Container> = state
             .containers()
-            .filter(|container| all || container.run.is_running())
+            .filter(|container| all || container.run.is_running() || container.is_restarting())
             .filter(|container| {
-                bounds.hold(state, container) && matches(&filters, state, container)
+                bounds.hold(state, container) && matches(&api.daemon, &filters, state, container)
             })
             .collect();
         found.sort_by_key(|container| Reverse(container.created));
@@ -126,7 +126,7 @@ impl Bounds {
     }
 }
 
-fn matches(filters: &Filters, state: &Records, container: &Container) -> bool {
+fn matches(daemon: &Daemon, filters: &Filters, state: &Records, container: &Container) -> bool {
     let config = &container.config;
     let image = config.image.as_deref().unwrap_or_default();
     let exited_with = |code: &str| match &container.run {
@@ -163,7 +163,7 @@ fn matches(filters: &Filters, state: &Records, container: &Container) -> bool {
         && filters.labels("label", |key| {
             Some(config.labels.as_ref()?.get(key)?.as_str())
         })
-        && filters.any("status", |status| container.run.status().as_ref() == status)
+        && filters.any("status", |status| container.status().as_ref() == status)
         && filters.any("exited", exited_with)
         && filters.any("ancestor", |name| {
             is_image(name, image, &container.image_id)
@@ -171,7 +171,10 @@ fn matches(filters: &Filters, state: &Records, container: &Container) -> bool {
         && filters.any("expose", exposes)
         && filters.any("publish", publishes)
         && filters.any("volume", mounts)
-        && filters.any("health", |health| health == "none")
+        && filters.any("health", |wanted| {
+            let status = daemon.health(container).and_then(|health| health.status);
+            status.map_or("none".to_owned(), |it| it.to_string()) == wanted
+        })
         && filters.any("is-task", |task| task == "false")
 }
 

@@ -115,14 +115,17 @@ fn body(daemon: &Daemon, container: Container) -> ContainerInspectResponse {
         created: Some(container.created.to_string()),
         path: words.first().cloned(),
         args: Some(words.into_iter().skip(1).collect()),
-        state: Some(state(&container.run)),
+        state: Some(ContainerState {
+            health: daemon.health(&container),
+            ..state(&container)
+        }),
         image: Some(container.image_id.clone()),
         resolv_conf_path: file("resolv.conf"),
         hostname_path: file("hostname"),
         hosts_path: file("hosts"),
         log_path: Some(daemon.log_path(container.id).display().to_string()),
         name: Some(format!("/{}", container.name)),
-        restart_count: Some(0),
+        restart_count: Some(container.restarts.count.into()),
         driver: Some("overlay2".to_owned()),
         platform: Some("linux".to_owned()),
         mount_label: Some(String::new()),
@@ -140,12 +143,14 @@ fn body(daemon: &Daemon, container: Container) -> ContainerInspectResponse {
     }
 }
 
-fn state(run: &Run) -> ContainerState {
+fn state(container: &Container) -> ContainerState {
+    let (run, restarting) = (&container.run, container.is_restarting());
     let shown = ContainerState {
-        status: Some(run.status()),
-        running: Some(run.is_running()),
+        status: Some(container.status()),
+        // clients that see a container restart take it for one that runs
+        running: Some(run.is_running() || restarting),
         paused: Some(run.is_paused()),
-        restarting: Some(false),
+        restarting: Some(restarting),
         oom_killed: Some(false),
         dead: Some(false),
         pid: Some(0),

@@ -2,7 +2,7 @@
 
 use bollard_stubs::models::{
     ContainerStateStatusEnum as Status, ContainerSummary, ContainerSummaryHostConfig,
-    ContainerSummaryNetworkSettings, ContainerSummaryStateEnum,
+    ContainerSummaryNetworkSettings, ContainerSummaryStateEnum, HealthStatusEnum as Health,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -37,13 +37,14 @@ pub(in crate::api) fn summary(daemon: &Daemon, state: &State, container: &Contai
         command: Some(command(container)),
         created: Some(container.created.as_second()),
         labels: Some(config.labels.clone().unwrap_or_default()),
-        state: Some(match container.run.status() {
+        state: Some(match container.status() {
+            Status::RESTARTING => ContainerSummaryStateEnum::RESTARTING,
             Status::RUNNING => ContainerSummaryStateEnum::RUNNING,
             Status::PAUSED => ContainerSummaryStateEnum::PAUSED,
             Status::EXITED => ContainerSummaryStateEnum::EXITED,
             _ => ContainerSummaryStateEnum::CREATED,
         }),
-        status: Some(status(&container.run, Timestamp::now())),
+        status: Some(status(daemon, container, Timestamp::now())),
         host_config: Some(ContainerSummaryHostConfig {
             network_mode: container.host_config.network_mode.clone(),
             annotations: None,
@@ -75,20 +76,30 @@ fn command(container: &Container) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-fn status(run: &Run, now: Timestamp) -> String {
-    match run {
+fn status(daemon: &Daemon, container: &Container, now: Timestamp) -> String {
+    match &container.run {
         Run::Created => "Created".to_owned(),
         Run::Running {
             started, paused, ..
         } => {
             let up = human(now.duration_since(*started));
-            format!("Up {up}{}", if *paused { " (Paused)" } else { "" })
+            let health = daemon.health(container).and_then(|health| health.status);
+            let mark = match health {
+                _ if *paused => " (Paused)",
+                Some(Health::HEALTHY) => " (healthy)",
+                Some(Health::UNHEALTHY) => " (unhealthy)",
+                Some(Health::STARTING) => " (health: starting)",
+                _ => "",
+            };
+            format!("Up {up}{mark}")
         }
         Run::Exited { code, finished, .. } => {
-            format!(
-                "Exited ({code}) {} ago",
-                human(now.duration_since(*finished))
-            )
+            let word = match container.is_restarting() {
+                true => "Restarting",
+                false => "Exited",
+            };
+            let ago = human(now.duration_since(*finished));
+            format!("{word} ({code}) {ago} ago")
         }
     }
 }

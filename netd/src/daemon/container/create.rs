@@ -28,6 +28,7 @@ use crate::daemon::{Daemon, dns_config, random_bytes};
 use crate::error::{Error, Result};
 use crate::state::Change;
 
+use super::restart::{self, Restarts};
 use super::{devices, links, mounts, security, sysctls, ulimits};
 
 /// A container someone asks for.
@@ -75,6 +76,7 @@ impl Daemon {
             networks,
             volumes,
             addresses: BTreeMap::new(),
+            restarts: Restarts::default(),
             run: Run::Created,
         };
         self.commit(
@@ -138,6 +140,7 @@ fn check_host(host: &HostConfig) -> Result<()> {
     for extra in host.extra_hosts.iter().flatten() {
         config::check_extra_host(extra)?;
     }
+    restart::check(host)?;
     ulimits::check(host)?;
     devices::devices(host)?;
     security::check(host)

@@ -3,11 +3,14 @@
 use std::os::linux::fs::MetadataExt;
 use std::sync::Arc;
 
-use bollard_stubs::models::{ContainerUpdateBody, HostConfig, ThrottleDevice};
+use bollard_stubs::models::{
+    ContainerUpdateBody, HostConfig, RestartPolicyNameEnum as Restart, ThrottleDevice,
+};
 use nix::sys::stat;
 use rnet_runtime_glue::spec::{Ceiling, CpuTime, Limits, Measure, Throttle};
 
 use super::create::{check_limits, refuse_host_settings};
+use super::restart;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 
@@ -21,9 +24,11 @@ impl Daemon {
         let id = self.find_container(reference)?.id;
         let asked = asked(update);
         refuse_host_settings(&asked)?;
+        refuse_fixed(&asked)?;
         self.lives.hold(id, || {
             let mut container = self.find_container(&id.to_string())?;
             merge(&mut container.host_config, asked);
+            restart::check_update(&container.host_config)?;
             check_limits(&container.host_config)?;
             let limits = limits(&container.host_config)?;
             if container.run.is_running() {
@@ -138,6 +143,25 @@ fn asked(update: ContainerUpdateBody) -> HostConfig {
     }
 }
 
+/// Refuses what a container has for its whole life.
+fn refuse_fixed(asked: &HostConfig) -> Result<()> {
+    let fixed = [
+        ("Devices", asked.devices.iter().flatten().next().is_some()),
+        (
+            "DeviceCgroupRules",
+            asked.device_cgroup_rules.iter().flatten().next().is_some(),
+        ),
+        ("Ulimits", asked.ulimits.iter().flatten().next().is_some()),
+        ("Init", asked.init == Some(true)),
+    ];
+    match fixed.into_iter().find(|(_, asked)| *asked) {
+        Some((field, _)) => Err(Error::Unsupported(format!(
+            "{field} of a container cannot be changed: create another one"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// Takes over what the update asks for: what is zero or empty stays as it was.
 fn merge(host: &mut HostConfig, asked: HostConfig) {
     let number = |kept: &mut Option<i64>, asked: Option<i64>| {
@@ -151,6 +175,9 @@ fn merge(host: &mut HostConfig, asked: HostConfig) {
     number(&mut host.cpu_quota, asked.cpu_quota);
     number(&mut host.cpu_shares, asked.cpu_shares);
     number(&mut host.pids_limit, asked.pids_limit);
+    let policy = asked.restart_policy;
+    let named_policy = policy.filter(|it| !matches!(it.name, None | Some(Restart::EMPTY)));
+    host.restart_policy = named_policy.or(host.restart_policy.take());
     let weight = asked.blkio_weight.filter(|weight| *weight > 0);
     host.blkio_weight = weight.or(host.blkio_weight);
     for (kept, asked) in [

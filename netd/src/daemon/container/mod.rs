@@ -9,6 +9,7 @@ mod links;
 mod mounts;
 mod pause;
 mod remove;
+mod restart;
 mod security;
 mod spec;
 mod start;
@@ -21,6 +22,7 @@ mod wait;
 
 pub(in crate::daemon) use connect::may_have;
 pub use create::{ContainerRequest, endpoint_settings};
+pub use restart::Restarts;
 pub(in crate::daemon) use spec::environment;
 pub use usage::{Counters, Sample};
 pub use wait::{Exit, ExitWatch, WaitCondition};

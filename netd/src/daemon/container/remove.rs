@@ -22,11 +22,15 @@ impl Daemon {
     ) -> Result<()> {
         let container = self.find_container(reference)?;
         let id = container.id;
-        if container.run.is_running() {
+        if container.is_restarting() && force {
+            self.note_stop(id)?;
+        }
+        if container.run.is_running() || (container.is_restarting() && !force) {
             if !force {
-                let (state, first) = match container.run.is_paused() {
-                    true => ("paused", "unpause and then stop"),
-                    false => ("running", "stop"),
+                let (state, first) = match &container.run {
+                    run if run.is_paused() => ("paused", "unpause and then stop"),
+                    run if run.is_running() => ("running", "stop"),
+                    _ => ("restarting", "stop"),
                 };
                 return Err(Error::Conflict(format!(
                     "cannot remove container \"{}\": container is {state}: \

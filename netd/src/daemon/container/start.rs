@@ -8,6 +8,7 @@ use rnet_runtime_glue::RuntimeError;
 
 use super::connect::endpoint_request;
 use super::create::asked_dns;
+use super::restart::Restarts;
 use super::{links, sysctls};
 use crate::container::{Container, NetworkMode, Run};
 use crate::daemon::lookup;
@@ -22,15 +23,14 @@ impl Daemon {
     pub fn start_container(self: &Arc<Self>, reference: &str) -> Result<()> {
         let id = self.find_container(reference)?.id;
         let started = self.lives.hold(id, || {
-            let container = self.find_container(&id.to_string())?;
+            let mut container = self.find_container(&id.to_string())?;
             if container.run.is_running() {
                 return Err(Error::NotModified(format!(
                     "container {reference} runs already"
                 )));
             }
-            let before = container.run.clone();
-            self.run(container)
-                .inspect_err(|error| self.fail_start(id, before, error))
+            container.restarts = Restarts::default();
+            self.run_or_undo(container)
         });
         if started
             .as_ref()
@@ -39,6 +39,13 @@ impl Daemon {
             self.auto_remove(id)?;
         }
         started
+    }
+
+    /// Runs a container, or records why it could not be.
+    pub(super) fn run_or_undo(self: &Arc<Self>, container: Container) -> Result<()> {
+        let (id, before) = (container.id, container.run.clone());
+        self.run(container)
+            .inspect_err(|error| self.fail_start(id, before, error))
     }
 
     fn run(self: &Arc<Self>, mut container: Container) -> Result<()> {
@@ -74,6 +81,7 @@ impl Daemon {
         self.put_container(container.clone())?;
         self.refresh_links_to(container.id);
         self.tell_of_container("start", &container, []);
+        self.check_health(&container);
         self.watch(container.id)
     }
 
@@ -172,7 +180,7 @@ impl Daemon {
         )
     }
 
-    pub(super) fn tell_of_container<const N: usize>(
+    pub(in crate::daemon) fn tell_of_container<const N: usize>(
         &self,
         action: &'static str,
         container: &Container,

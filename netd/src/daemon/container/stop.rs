@@ -23,6 +23,10 @@ impl Daemon {
         signal: Option<String>,
     ) -> Result<()> {
         let container = self.find_container(reference)?;
+        if self.note_stop(container.id)? {
+            self.tell_of_container("stop", &container, []);
+            return Ok(());
+        }
         if !container.run.is_running() {
             return Err(Error::NotModified(format!(
                 "container {reference} does not run"
@@ -66,6 +70,15 @@ impl Daemon {
                 "cannot kill container: {reference}: container {} is not running",
                 container.id
             )));
+        }
+        let own = container
+            .config
+            .stop_signal
+            .as_deref()
+            .map(parse_signal)
+            .transpose()?;
+        if signal == Signal::SIGKILL as i32 || signal == own.unwrap_or(Signal::SIGTERM as i32) {
+            self.note_stop(container.id)?;
         }
         self.signal(&container, signal)?;
         self.tell_of_container("kill", &container, [("signal", signal.to_string())]);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rnet_model::ContainerId;
 use rnet_runtime_glue::ContainerState;
 
+use crate::container::Run;
 use crate::daemon::Daemon;
 use crate::error::{Result, chain};
 
@@ -19,12 +20,29 @@ impl Daemon {
         });
         for id in &running {
             let taken_up = match self.runtime.state(id) {
-                Ok(ContainerState::Running { .. }) => self.watch(*id),
+                Ok(ContainerState::Running { .. }) => {
+                    if let Some(container) = self.read(|state| state.container(*id).cloned()) {
+                        self.check_health(&container);
+                    }
+                    self.watch(*id)
+                }
                 // ended, lost, or created and never started
                 _ => self.finish(*id),
             };
             if let Err(error) = taken_up {
                 tracing::error!(container = id.short(), "not taken up: {}", chain(&error));
+            }
+        }
+        // the last daemon died between the end of one and its removal
+        let ended: Vec<ContainerId> = self.read(|state| {
+            let ended = state
+                .containers()
+                .filter(|it| matches!(it.run, Run::Exited { .. }));
+            ended.map(|container| container.id).collect()
+        });
+        for id in ended {
+            if let Err(error) = self.auto_remove(id) {
+                tracing::error!(container = id.short(), "not removed: {}", chain(&error));
             }
         }
         let known = self.runtime.list()?;

@@ -125,7 +125,12 @@ impl Daemon {
                 Ok(monitor) => drop(monitor.readable().await),
                 Err(error) => tracing::error!(container = id.short(), "not watched: {error}"),
             }
-            let finished = tokio::task::spawn_blocking(move || daemon.finish(id)).await;
+            let finished = tokio::task::spawn_blocking(move || {
+                daemon.finish(id)?;
+                daemon.restart_pending(id);
+                Ok::<_, Error>(())
+            })
+            .await;
             if let Ok(Err(error)) = finished {
                 tracing::error!(
                     container = id.short(),
@@ -159,11 +164,16 @@ impl Daemon {
             if let Some(sandbox) = sandbox {
                 self.undo(sandbox, &[], true);
             }
-            let container = Container {
+            // somebody may have stopped it meanwhile
+            let Some(now) = self.read(|state| state.container(id).cloned()) else {
+                return Ok(None);
+            };
+            let mut container = Container {
                 addresses: addresses.unwrap_or_default(),
                 run: ended(&state, started),
-                ..container
+                ..now
             };
+            Self::decide_restart(&mut container);
             // the exit code is on record before the runtime forgets it
             self.put_container(container.clone())?;
             self.forget_run(id);
@@ -172,7 +182,10 @@ impl Daemon {
         let Some(container) = ended else {
             return Ok(());
         };
-        if let Run::Exited { code, .. } = &container.run {
+        if let Run::Exited { code, oom, .. } = &container.run {
+            if *oom {
+                self.tell_of_container("oom", &container, []);
+            }
             self.tell_of_container("die", &container, [("exitCode", code.to_string())]);
         }
         self.auto_remove(id)

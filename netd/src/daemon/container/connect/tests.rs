@@ -100,6 +100,7 @@ impl Stage {
             network_mode: NetworkMode::Attached,
             networks: [(network.id, EndpointSettings::default())].into(),
             addresses: Default::default(),
+            restarts: Default::default(),
             run: Run::Running {
                 sandbox: Some(SANDBOX),
                 pid: 0,

@@ -11,6 +11,7 @@ use rnet_runtime_glue::image::ImageConfig;
 
 use crate::daemon::container::security;
 use crate::daemon::container::stop::parse_signal;
+use crate::daemon::health;
 use crate::daemon::ports::container_port;
 use crate::error::{Error, Result};
 
@@ -85,6 +86,7 @@ pub(super) fn merge(mut asked: ContainerConfig, image: &ImageConfig) -> Containe
     for (key, value) in &image.labels {
         labels.entry(key.clone()).or_insert_with(|| value.clone());
     }
+    asked.healthcheck = health::merge(asked.healthcheck, image.healthcheck.as_ref());
     let filled = |own: Option<String>, image: &str| {
         own.filter(|text| !text.is_empty())
             .or_else(|| Some(image.to_owned()))
@@ -127,6 +129,7 @@ pub(super) fn complete(config: &mut ContainerConfig, id: ContainerId, on_host: b
         .as_deref()
         .map(parse_signal)
         .transpose()?;
+    config.healthcheck.as_ref().map_or(Ok(()), health::check)?;
     if config
         .entrypoint
         .iter()

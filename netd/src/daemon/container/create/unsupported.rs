@@ -2,7 +2,7 @@
 
 use bollard_stubs::models::{
     ContainerConfig, HostConfig, HostConfigCgroupnsModeEnum as Cgroupns,
-    HostConfigIsolationEnum as Isolation, HostConfigLogConfig, RestartPolicyNameEnum as Restart,
+    HostConfigIsolationEnum as Isolation, HostConfigLogConfig,
 };
 
 use crate::error::{Error, Result};
@@ -27,16 +27,9 @@ fn refuse_first(settings: impl IntoIterator<Item = (&'static str, bool)>) -> Res
     }
 }
 
-fn asked_of_config(config: &ContainerConfig) -> [(&'static str, bool); 4] {
-    let check = config
-        .healthcheck
-        .as_ref()
-        .and_then(|check| check.test.as_ref());
-    let checked =
-        check.is_some_and(|test| !matches!(test.first().map(String::as_str), None | Some("NONE")));
+fn asked_of_config(config: &ContainerConfig) -> [(&'static str, bool); 3] {
     [
         ("Domainname", text(&config.domainname)),
-        ("Healthcheck", checked),
         ("NetworkDisabled", on(config.network_disabled)),
         ("OnBuild", list(&config.on_build)),
     ]
@@ -73,6 +66,7 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         port_bindings: _,
         publish_all_ports: _,
         auto_remove: _,
+        restart_policy: _,
         devices: _,
         device_cgroup_rules: _,
         init: _,
@@ -105,7 +99,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         io_maximum_iops,
         io_maximum_bandwidth,
         log_config,
-        restart_policy,
         volume_driver,
         cgroupns_mode,
         ipc_mode,
@@ -117,7 +110,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         runtime,
         isolation,
     } = host;
-    let restart = restart_policy.as_ref().and_then(|policy| policy.name);
     vec![
         ("HostConfig.DeviceRequests", list(device_requests)),
         ("HostConfig.UsernsMode", text(userns_mode)),
@@ -146,10 +138,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         (
             "HostConfig.Isolation",
             matches!(isolation, Some(Isolation::PROCESS | Isolation::HYPERV)),
-        ),
-        (
-            "HostConfig.RestartPolicy",
-            !matches!(restart, None | Some(Restart::EMPTY | Restart::NO)),
         ),
         (
             "HostConfig.LogConfig",
@@ -253,10 +241,6 @@ mod tests {
         for (host, field) in [
             (r#"{"PidMode":"host"}"#, "HostConfig.PidMode"),
             (r#"{"CgroupnsMode":"host"}"#, "HostConfig.CgroupnsMode"),
-            (
-                r#"{"RestartPolicy":{"Name":"always"}}"#,
-                "HostConfig.RestartPolicy",
-            ),
             (r#"{"MemorySwappiness":0}"#, "HostConfig.MemorySwappiness"),
         ] {
             let refusal = refused(host).unwrap_or_default();
