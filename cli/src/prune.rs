@@ -10,7 +10,7 @@ use crate::parse::pair::{self, Filter};
 use crate::show::output;
 
 #[derive(Args)]
-pub(crate) struct Prune {
+pub(crate) struct Pruning {
     /// Do not ask first
     #[arg(short, long)]
     force: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Prune {
     filter: Vec<Filter>,
 }
 
-impl Prune {
+impl Pruning {
     /// Removes what `act` removes of those that fit, once that is confirmed, and prints what it was.
     pub(crate) async fn run(
         self,

@@ -12,7 +12,7 @@ use crate::container::lifecycle::each;
 use crate::error::Result;
 use crate::inspect::{Inspect, Kind};
 use crate::parse::pair::{self, Filter, Pair};
-use crate::prune;
+use crate::prune::Pruning;
 use crate::show::listing::{Listing, Shown};
 use crate::show::output;
 
@@ -79,7 +79,7 @@ pub(crate) struct Prune {
     #[arg(short, long)]
     all: bool,
     #[command(flatten)]
-    prune: prune::Prune,
+    prune: Pruning,
 }
 
 impl Command {

@@ -11,7 +11,7 @@ use crate::api::{Api, segment};
 use crate::container::lifecycle::in_turn;
 use crate::error::{Error, Result};
 use crate::inspect::{Inspect, Kind};
-use crate::prune::Prune;
+use crate::prune::Pruning;
 
 /// Manage networks
 #[derive(Subcommand)]
@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Connect(membership::Connect),
     Disconnect(membership::Disconnect),
     /// Remove all networks that no container uses
-    Prune(Prune),
+    Prune(Pruning),
 }
 
 /// Show all about networks, as JSON
