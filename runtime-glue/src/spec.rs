@@ -49,6 +49,8 @@ pub struct Spec {
     pub readonly_paths: Vec<String>,
     /// The network namespace the container lives in.
     pub network: Network,
+    /// Which other namespaces it shares with the host.
+    pub shared: Shared,
     /// Where its processes are accounted, relative to the root of each hierarchy; none lets the runtime choose
     /// `PARENT/ID`.
     pub cgroup: Option<String>,
@@ -153,6 +155,18 @@ pub enum MountSource {
     },
     /// A file or directory of the host, with what is mounted below it.
     Bind(PathBuf),
+}
+
+/// Namespaces that a container shares with the host instead of having its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shared {
+    /// It sees all processes; its end is that of its control group.
+    pub pid: bool,
+    /// It has the host's message queues, semaphores and shared memory.
+    pub ipc: bool,
+    /// It has the host's name.
+    pub uts: bool,
 }
 
 /// The network namespace of a container.

@@ -25,6 +25,15 @@ pub(crate) struct Security {
     /// no-new-privileges, seccomp=unconfined, seccomp=FILE (a profile in JSON) or systempaths=unconfined
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
+    /// Let it see all processes of the host: host, else private
+    #[arg(long, value_name = "MODE")]
+    pid: Option<String>,
+    /// Let it share the shared memory and message queues of the host: host, else private
+    #[arg(long, value_name = "MODE")]
+    ipc: Option<String>,
+    /// Let it have the host's name: host, else private
+    #[arg(long, value_name = "MODE")]
+    uts: Option<String>,
     /// Give it a device of the host, or those in a directory
     #[arg(long, value_name = "HOST[:CONTAINER][:rwm]")]
     device: Vec<Device>,
@@ -45,6 +54,9 @@ impl Security {
     pub(crate) fn set(self, host: &mut HostConfig) -> Result<()> {
         let some = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
         host.privileged = Some(self.privileged);
+        host.pid_mode = self.pid;
+        host.ipc_mode = self.ipc;
+        host.uts_mode = self.uts;
         host.cap_add = some(self.cap_add);
         host.cap_drop = some(self.cap_drop);
         host.group_add = some(self.group_add);

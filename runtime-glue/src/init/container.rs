@@ -83,10 +83,11 @@ pub(crate) fn prepare(
     let privileges = Privileges::of(spec)?;
     let own_terminal = terminals.as_ref().filter(|_| spec.process.tty);
     let (child_ends, ends) = streams(spec.open_stdin, own_terminal)?;
+    steps.extend([Step::EnterRoot, Step::LeaveKeyring]);
+    if !spec.shared.uts {
+        steps.push(Step::Hostname(spec.hostname.clone()));
+    }
     steps.extend([
-        Step::EnterRoot,
-        Step::LeaveKeyring,
-        Step::Hostname(spec.hostname.clone()),
         Step::TakeStreams(child_ends),
         Step::CloseRest { but: None },
         Step::AwaitIdentity,
@@ -106,8 +107,13 @@ pub(crate) fn prepare(
         Step::Confine(privileges),
         Step::Execute(Command::new(&spec.process)?),
     ]);
-    let namespaces =
-        libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC;
+    let own = [
+        (spec.shared.pid, libc::CLONE_NEWPID),
+        (spec.shared.ipc, libc::CLONE_NEWIPC),
+        (spec.shared.uts, libc::CLONE_NEWUTS),
+    ];
+    let own = own.into_iter().filter(|(shared, _)| !shared);
+    let namespaces = own.fold(libc::CLONE_NEWNS, |all, (_, one)| all | one);
     let cgroup = cgroup.directory()?;
     let plan = Plan {
         steps,

@@ -21,6 +21,7 @@ mod live;
 mod many;
 mod mtu;
 mod names_kept;
+mod namespaces;
 mod podman;
 mod port_ranges;
 mod ports;

@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::state::Change;
 
 use super::restart::{self, Restarts};
-use super::{devices, links, mounts, security, sysctls, ulimits};
+use super::{devices, links, mounts, namespaces, security, sysctls, ulimits};
 
 /// A container someone asks for.
 #[derive(Clone, Debug, Default)]
@@ -47,11 +47,13 @@ impl Daemon {
         let (asked, host, endpoints) = config::split(body);
         let mut host = host.unwrap_or_default();
         unsupported::refuse(&asked, &host)?;
+        namespaces::check(&asked, &host)?;
         let reference = asked.image.clone().unwrap_or_default();
         let image = self.images().find(&reference)?;
         let id = ContainerId::from_bytes(random_bytes());
         let mut config = config::merge(asked, &image.config);
-        config::complete(&mut config, id, networks::is_host(&host))?;
+        let on_host = networks::is_host(&host) || namespaces::shared(&host).uts;
+        config::complete(&mut config, id, on_host)?;
         let volumes = self.read(|state| volumes::requests(state, &config, &mut host))?;
         config::settle_mounts(&mut host)?;
         publish_all(

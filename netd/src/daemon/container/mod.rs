@@ -7,6 +7,7 @@ mod files;
 mod limits;
 mod links;
 mod mounts;
+mod namespaces;
 mod pause;
 mod remove;
 mod restart;

@@ -5,6 +5,7 @@ use rnet_runtime_glue::defaults;
 use rnet_runtime_glue::spec::{Mount, MountSource};
 
 use super::create::paths;
+use super::namespaces;
 use crate::container::{Container, NetworkMode};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -47,8 +48,12 @@ impl Daemon {
 fn usual(mounts: &mut [Mount], host: &HostConfig) {
     let privileged = host.privileged.unwrap_or(false);
     let shm = host.shm_size.and_then(|bytes| u64::try_from(bytes).ok());
+    let shared = namespaces::shared(host);
     for mount in mounts {
         match &mut mount.source {
+            _ if shared.ipc && mount.target == "/dev/shm" => {
+                mount.source = MountSource::Bind(mount.target.clone().into());
+            }
             MountSource::Kernel | MountSource::Cgroups => mount.readonly = !privileged,
             MountSource::Tmpfs { size, .. } if mount.target == "/dev/shm" => {
                 *size = shm.filter(|bytes| *bytes != 0).or(*size);

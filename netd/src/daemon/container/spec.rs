@@ -7,7 +7,7 @@ use rnet_runtime_glue::spec::{Network, Process, Rootfs, Spec};
 
 use super::limits::limits;
 use super::stop::parse_signal;
-use super::{devices, security, sysctls, ulimits};
+use super::{devices, namespaces, security, sysctls, ulimits};
 use crate::container::Container;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -40,6 +40,7 @@ impl Daemon {
                 Some(sandbox) => Network::Namespace(self.sandbox_key(sandbox)),
                 None => Network::Host,
             },
+            shared: namespaces::shared(host),
             cgroup: None,
             limits: limits(host)?,
             rlimits: ulimits::ulimits(host)?,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use rnet_model::ContainerId;
+use rnet_runtime_glue::RuntimeError;
 
 use super::wait::WaitCondition;
 use crate::container::Container;
@@ -101,6 +102,8 @@ impl Daemon {
         match sent {
             // it ended between the look and the signal
             Err(_) if !self.is_running(container.id) => Ok(()),
+            // its first process has, and its end is being written down
+            Err(RuntimeError::NotRunning { .. }) => Ok(()),
             sent => Ok(sent?),
         }
     }

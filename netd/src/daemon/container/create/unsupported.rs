@@ -115,15 +115,15 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         ("HostConfig.UsernsMode", text(userns_mode)),
         (
             "HostConfig.PidMode",
-            text(pid_mode) && pid_mode.as_deref() != Some("private"),
+            text(pid_mode) && !matches!(pid_mode.as_deref(), Some("private" | "host")),
         ),
         (
             "HostConfig.IpcMode",
-            text(ipc_mode) && ipc_mode.as_deref() != Some("private"),
+            text(ipc_mode) && !matches!(ipc_mode.as_deref(), Some("private" | "host")),
         ),
         (
             "HostConfig.UTSMode",
-            text(uts_mode) && uts_mode.as_deref() != Some("private"),
+            text(uts_mode) && !matches!(uts_mode.as_deref(), Some("private" | "host")),
         ),
         (
             "HostConfig.CgroupnsMode",
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_setting_that_would_be_ignored_is_refused_by_name() {
         for (host, field) in [
-            (r#"{"PidMode":"host"}"#, "HostConfig.PidMode"),
+            (r#"{"PidMode":"container:x"}"#, "HostConfig.PidMode"),
             (r#"{"CgroupnsMode":"host"}"#, "HostConfig.CgroupnsMode"),
             (r#"{"MemorySwappiness":0}"#, "HostConfig.MemorySwappiness"),
         ] {
