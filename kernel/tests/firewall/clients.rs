@@ -39,10 +39,10 @@ fn each_port_of_a_range_leads_to_its_like(backend: Backend) {
     }
     assert_eq!(lab.host.tcp("127.0.0.1:31234").unwrap(), "172.25.0.1");
     assert_eq!(lab.c2.tcp("192.0.2.1:31234").unwrap(), "172.25.0.1");
-    assert_eq!(lab.outside.tcp("192.0.2.1:40000"), None);
+    assert_eq!(lab.outside.tcp_soon("192.0.2.1:40000"), None);
 
     lab.apply(&published([]));
-    assert_eq!(lab.outside.tcp("192.0.2.1:31234"), None, "withdrawn");
+    assert_eq!(lab.outside.tcp_soon("192.0.2.1:31234"), None, "withdrawn");
 }
 
 fn each_port_of_a_shifted_range_leads_to_its_counterpart(backend: Backend) {
@@ -55,10 +55,10 @@ fn each_port_of_a_shifted_range_leads_to_its_counterpart(backend: Backend) {
         publish("0.0.0.0", 8000, 8001, "172.25.0.2", 79, &[]),
         publish("::", 8000, 8001, "fd25::3", 81, &[]),
     ]));
-    assert_eq!(lab.outside.tcp("192.0.2.1:8000"), None);
+    assert_eq!(lab.outside.tcp_soon("192.0.2.1:8000"), None);
     assert!(lab.outside.tcp("192.0.2.1:8001").is_some());
     assert!(lab.outside.tcp("[2001:db8::1]:8000").is_some());
-    assert_eq!(lab.outside.tcp("[2001:db8::1]:8001"), None);
+    assert_eq!(lab.outside.tcp_soon("[2001:db8::1]:8001"), None);
 }
 
 fn a_port_with_clients_is_for_them_only_from_wherever_they_ask(backend: Backend) {
@@ -77,11 +77,11 @@ fn a_port_with_clients_is_for_them_only_from_wherever_they_ask(backend: Backend)
         "2001:db8::2"
     );
     for (who, stranger) in [("sibling", &lab.c2), ("another network", &lab.c3)] {
-        assert_eq!(stranger.tcp("192.0.2.1:8080"), None, "{who}");
-        assert_eq!(stranger.tcp("[2001:db8::1]:8080"), None, "{who}");
+        assert_eq!(stranger.tcp_soon("192.0.2.1:8080"), None, "{who}");
+        assert_eq!(stranger.tcp_soon("[2001:db8::1]:8080"), None, "{who}");
         assert!(stranger.tcp("192.0.2.1:8081").is_some(), "{who}");
     }
-    assert_eq!(lab.host.tcp("127.0.0.1:8080"), None, "the host itself");
+    assert_eq!(lab.host.tcp_soon("127.0.0.1:8080"), None, "the host itself");
 }
 
 fn a_list_of_clients_changes_at_once_and_can_overlap_itself(backend: Backend) {
@@ -125,6 +125,6 @@ fn a_range_can_have_clients_too(backend: Backend) {
     for port in [9050, 8005] {
         let server = format!("192.0.2.1:{port}");
         assert!(lab.outside.tcp(&server).is_some(), "{port}");
-        assert_eq!(lab.c3.tcp(&server), None, "{port}");
+        assert_eq!(lab.c3.tcp_soon(&server), None, "{port}");
     }
 }

@@ -37,10 +37,10 @@ fn a_container_is_reached_from_outside_its_network_by_published_ports_only(backe
 
     lab.apply(&policy(&[("0.0.0.0:8080", "tcp", "172.25.0.2:80")]));
     for stranger in [&lab.outside, &lab.c3] {
-        assert_eq!(stranger.tcp("172.25.0.2:80"), None);
-        assert_eq!(stranger.udp("[fd25::2]:80"), None);
+        assert_eq!(stranger.tcp_soon("172.25.0.2:80"), None);
+        assert_eq!(stranger.udp_soon("[fd25::2]:80"), None);
         assert!(stranger.tcp("192.0.2.1:8080").is_some());
-        assert_eq!(stranger.tcp("192.0.2.1:8081"), None);
+        assert_eq!(stranger.tcp_soon("192.0.2.1:8081"), None);
     }
     assert!(lab.c2.tcp("172.25.0.2:80").is_some());
     assert!(lab.host.tcp("172.25.0.2:80").is_some());
@@ -79,7 +79,7 @@ fn routed_traffic_within_a_network_follows_icc_and_keeps_its_source(backend: Bac
     assert_eq!(lab.c2.tcp("172.25.0.2:80").unwrap(), "172.25.0.3");
 
     lab.apply(&front(|network| network.icc = false));
-    assert_eq!(lab.c2.tcp("172.25.0.2:80"), None);
+    assert_eq!(lab.c2.tcp_soon("172.25.0.2:80"), None);
 }
 
 fn bridged_traffic_follows_icc_too_where_bridges_pass_frames_through_netfilter(backend: Backend) {
@@ -95,7 +95,7 @@ fn bridged_traffic_follows_icc_too_where_bridges_pass_frames_through_netfilter(b
     assert_eq!(lab.c2.udp("[fd25::2]:80").unwrap(), "fd25::3");
 
     lab.apply(&front(|network| network.icc = false));
-    assert_eq!(lab.c2.tcp("172.25.0.2:80"), None);
+    assert_eq!(lab.c2.tcp_soon("172.25.0.2:80"), None);
 }
 
 fn nothing_gets_into_or_out_of_an_internal_network(backend: Backend) {
@@ -114,20 +114,20 @@ fn nothing_gets_into_or_out_of_an_internal_network(backend: Backend) {
     .published;
     lab.apply(&policy);
 
-    assert_eq!(lab.c1.tcp("192.0.2.2:7"), None, "out");
+    assert_eq!(lab.c1.tcp_soon("192.0.2.2:7"), None, "out");
     assert_eq!(
-        lab.c1.tcp("192.0.2.1:8081"),
+        lab.c1.tcp_soon("192.0.2.1:8081"),
         None,
         "out, to a published port"
     );
-    assert_eq!(lab.outside.tcp("172.25.0.2:80"), None, "in");
+    assert_eq!(lab.outside.tcp_soon("172.25.0.2:80"), None, "in");
     assert_eq!(
-        lab.outside.tcp("192.0.2.1:8080"),
+        lab.outside.tcp_soon("192.0.2.1:8080"),
         None,
         "in, by a published port"
     );
     assert_eq!(
-        lab.c3.tcp("192.0.2.1:8080"),
+        lab.c3.tcp_soon("192.0.2.1:8080"),
         None,
         "in, from another network"
     );
@@ -152,9 +152,9 @@ fn no_container_reaches_a_process_on_the_hosts_loopback(backend: Backend) {
     );
 
     lab.apply(&policy(&[("127.0.0.1:8080", "tcp", "172.25.0.3:80")]));
-    assert_eq!(lab.c1.tcp("127.0.0.1:9000"), None);
-    assert_eq!(lab.c1.udp("127.0.0.1:9000"), None);
-    assert_eq!(lab.c1.tcp("127.0.0.1:8080"), None);
+    assert_eq!(lab.c1.tcp_soon("127.0.0.1:9000"), None);
+    assert_eq!(lab.c1.udp_soon("127.0.0.1:9000"), None);
+    assert_eq!(lab.c1.tcp_soon("127.0.0.1:8080"), None);
 }
 
 fn no_container_speaks_as_the_hosts_loopback(backend: Backend) {

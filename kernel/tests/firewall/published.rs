@@ -72,10 +72,14 @@ fn a_port_published_on_one_address_is_not_reached_by_another(backend: Backend) {
 
     assert!(lab.outside.tcp("192.0.2.1:8080").is_some());
     assert!(lab.outside.tcp("[2001:db8::1]:8080").is_some());
-    assert_eq!(lab.outside.tcp("172.26.0.1:8080"), None);
-    assert_eq!(lab.outside.tcp("[fd26::1]:8080"), None);
-    assert_eq!(lab.host.tcp("127.0.0.1:8080"), None);
-    assert_eq!(lab.outside.udp("192.0.2.1:8080"), None, "another protocol");
+    assert_eq!(lab.outside.tcp_soon("172.26.0.1:8080"), None);
+    assert_eq!(lab.outside.tcp_soon("[fd26::1]:8080"), None);
+    assert_eq!(lab.host.tcp_soon("127.0.0.1:8080"), None);
+    assert_eq!(
+        lab.outside.udp_soon("192.0.2.1:8080"),
+        None,
+        "another protocol"
+    );
 }
 
 fn one_address_comes_before_every_address(backend: Backend) {
@@ -107,9 +111,9 @@ fn a_port_published_on_loopback_is_for_the_host_only(backend: Backend) {
 
     lab.apply(&policy(&[("127.0.0.1:8080", "tcp", "172.25.0.2:80")]));
     assert!(lab.host.tcp("127.0.0.1:8080").is_some());
-    assert_eq!(lab.outside.tcp("192.0.2.1:8080"), None);
-    assert_eq!(lab.outside.tcp("127.0.0.1:8080"), None);
-    assert_eq!(lab.c2.tcp("172.25.0.1:8080"), None);
+    assert_eq!(lab.outside.tcp_soon("192.0.2.1:8080"), None);
+    assert_eq!(lab.outside.tcp_soon("127.0.0.1:8080"), None);
+    assert_eq!(lab.c2.tcp_soon("172.25.0.1:8080"), None);
 }
 
 fn siblings_and_the_container_itself_reach_a_published_port_by_the_host(backend: Backend) {
@@ -159,5 +163,5 @@ fn a_port_that_moves_or_goes_does_so_at_once(backend: Backend) {
     assert_eq!(lab.host.tcp("127.0.0.1:8080").unwrap(), "172.26.0.1");
 
     lab.apply(&policy(&[]));
-    assert_eq!(lab.host.tcp("127.0.0.1:8080"), None);
+    assert_eq!(lab.host.tcp_soon("127.0.0.1:8080"), None);
 }

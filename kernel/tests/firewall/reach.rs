@@ -47,16 +47,16 @@ fn a_routed_network_is_reached_at_its_opened_ports_in_its_family_only(backend: B
     for stranger in [&lab.outside, &lab.c3] {
         assert!(stranger.tcp("172.25.0.2:80").is_some());
         assert!(stranger.tcp("172.25.0.2:85").is_some(), "one of a range");
-        assert_eq!(stranger.tcp("172.25.0.2:81"), None, "not opened");
-        assert_eq!(stranger.udp("172.25.0.2:80"), None, "another protocol");
-        assert_eq!(stranger.tcp("[fd25::2]:80"), None, "another family");
+        assert_eq!(stranger.tcp_soon("172.25.0.2:81"), None, "not opened");
+        assert_eq!(stranger.udp_soon("172.25.0.2:80"), None, "another protocol");
+        assert_eq!(stranger.tcp_soon("[fd25::2]:80"), None, "another family");
     }
     lab.apply(&front(|it| it.ipv6.inbound = Inbound::Opened, ports));
-    assert_eq!(lab.outside.tcp("172.25.0.2:80"), None);
+    assert_eq!(lab.outside.tcp_soon("172.25.0.2:80"), None);
     assert_eq!(lab.outside.tcp("[fd25::2]:80").unwrap(), "2001:db8::2");
 
     lab.apply(&front(|it| it.ipv6.inbound = Inbound::Opened, &[]));
-    assert_eq!(lab.outside.tcp("[fd25::2]:80"), None, "closed again");
+    assert_eq!(lab.outside.tcp_soon("[fd25::2]:80"), None, "closed again");
 }
 
 fn an_opened_port_is_for_its_clients_only(backend: Backend) {
@@ -72,9 +72,9 @@ fn an_opened_port_is_for_its_clients_only(backend: Backend) {
     };
     routed(&["192.0.2.0/24"]);
     assert!(lab.outside.tcp("172.25.0.2:80").is_some());
-    assert_eq!(lab.c3.tcp("172.25.0.2:80"), None);
+    assert_eq!(lab.c3.tcp_soon("172.25.0.2:80"), None);
     routed(&["172.26.0.2/32", "172.26.0.0/16"]);
-    assert_eq!(lab.outside.tcp("172.25.0.2:80"), None);
+    assert_eq!(lab.outside.tcp_soon("172.25.0.2:80"), None);
 }
 
 fn a_network_that_protects_nothing_is_reached_at_every_port_in_its_family_only(backend: Backend) {
@@ -84,7 +84,7 @@ fn a_network_that_protects_nothing_is_reached_at_every_port_in_its_family_only(b
     lab.c1.serve(80);
     lab.apply(&front(|it| it.ipv4.inbound = Inbound::Everything, &[]));
     assert!(lab.outside.tcp("172.25.0.2:80").is_some());
-    assert_eq!(lab.outside.tcp("[fd25::2]:80"), None);
+    assert_eq!(lab.outside.tcp_soon("[fd25::2]:80"), None);
     lab.apply(&front(
         |it| {
             it.ipv4.inbound = Inbound::Everything;
@@ -92,7 +92,7 @@ fn a_network_that_protects_nothing_is_reached_at_every_port_in_its_family_only(b
         },
         &[],
     ));
-    assert_eq!(lab.outside.tcp("172.25.0.2:80"), None, "internal");
+    assert_eq!(lab.outside.tcp_soon("172.25.0.2:80"), None, "internal");
 }
 
 fn a_trusted_interface_reaches_the_opened_ports_and_no_other_does(backend: Backend) {
@@ -109,10 +109,14 @@ fn a_trusted_interface_reaches_the_opened_ports_and_no_other_does(backend: Backe
     trust("eth0");
     assert!(lab.outside.tcp("172.25.0.2:80").is_some());
     assert!(lab.outside.tcp("[fd25::2]:80").is_some());
-    assert_eq!(lab.outside.tcp("172.25.0.2:81"), None, "not opened");
-    assert_eq!(lab.c3.tcp("172.25.0.2:80"), None, "by another interface");
+    assert_eq!(lab.outside.tcp_soon("172.25.0.2:81"), None, "not opened");
+    assert_eq!(
+        lab.c3.tcp_soon("172.25.0.2:80"),
+        None,
+        "by another interface"
+    );
     trust("br-back");
-    assert_eq!(lab.outside.tcp("172.25.0.2:80"), None);
+    assert_eq!(lab.outside.tcp_soon("172.25.0.2:80"), None);
     assert!(lab.c3.tcp("172.25.0.2:80").is_some());
 }
 
@@ -152,10 +156,10 @@ fn bridges_of_one_network_are_one_network(backend: Backend) {
     };
     lab.apply(&policy);
     assert_eq!(lab.c3.tcp("172.25.0.2:80").unwrap(), "172.26.0.2");
-    assert_eq!(lab.outside.tcp("172.25.0.2:80"), None);
+    assert_eq!(lab.outside.tcp_soon("172.25.0.2:80"), None);
 
     both.icc = false;
     policy.networks = [both].into_iter().collect();
     lab.apply(&policy);
-    assert_eq!(lab.c3.tcp("172.25.0.2:80"), None);
+    assert_eq!(lab.c3.tcp_soon("172.25.0.2:80"), None);
 }

@@ -50,9 +50,10 @@ fn ten_thousand_ports_do_not_make_one_more_dear() {
         "with {MANY} ports published: {MANY} at once {whole:?}, one more {least:?}, no change {unchanged:?}, \
          1000 more {thousand:?}, all withdrawn {clear:?}"
     );
+    // a hundred times would be a walk over all; what it takes in truth is the benchmark's to say
     assert!(
-        least < Duration::from_millis(10),
-        "one port takes {least:?}"
+        least * 20 < whole,
+        "one port takes {least:?}, {MANY} at once {whole:?}"
     );
     for port in [20_000, 29_999, 1_000, 2_999] {
         let server = format!("192.0.2.1:{port}");
@@ -75,7 +76,7 @@ fn a_thousand_networks_fit_one_table() {
     let one = timed(|| lab.apply(&policy));
     eprintln!("1002 networks at once {whole:?}, one more {one:?}");
     assert!(lab.outside.tcp("192.0.2.1:8080").is_some());
-    assert_eq!(lab.c3.tcp("172.25.0.2:80"), None);
+    assert_eq!(lab.c3.tcp_soon("172.25.0.2:80"), None);
 }
 
 #[test]

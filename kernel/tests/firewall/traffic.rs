@@ -3,12 +3,14 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::lab::Namespace;
 
+/// For what must come; nothing waits as long when all is well.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for an answer to a packet that was lost once (a second), short enough to wait for what never comes.
-const PATIENCE: Duration = Duration::from_millis(1200);
+const MOMENT: Duration = Duration::from_millis(1200);
 
 impl Namespace {
     /// Serves TCP and UDP on a port of every address, IPv4 and IPv6, to the end of the test.
@@ -38,16 +40,9 @@ impl Namespace {
         });
     }
 
-    /// What a TCP server there says; none if it is not reached.
+    /// What a TCP server there says; it must be reached, however busy the machine is.
     pub(crate) fn tcp(&self, server: &str) -> Option<String> {
-        let server: SocketAddr = server.parse().unwrap();
-        self.run(|| {
-            let mut stream = TcpStream::connect_timeout(&server, PATIENCE).ok()?;
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).ok()?;
-            Some(answer)
-        })
+        self.ask_tcp(server, PATIENCE)
     }
 
     /// Whether a TCP client is told that there is no server, rather than left to wait.
@@ -57,8 +52,22 @@ impl Namespace {
         connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
     }
 
-    /// What a UDP server there says; none if it is not reached.
+    /// The same where it is not to be reached; for no longer than it takes to ask again for a lost packet.
+    pub(crate) fn tcp_soon(&self, server: &str) -> Option<String> {
+        self.ask_tcp(server, MOMENT)
+    }
+
+    /// What a UDP server there says; it must be reached, however busy the machine is.
     pub(crate) fn udp(&self, server: &str) -> Option<String> {
+        let deadline = Instant::now() + PATIENCE;
+        // what was lost is said again
+        std::iter::from_fn(|| (Instant::now() < deadline).then(|| self.udp_soon(server)))
+            .flatten()
+            .next()
+    }
+
+    /// The same where it is not to be reached.
+    pub(crate) fn udp_soon(&self, server: &str) -> Option<String> {
         let server: SocketAddr = server.parse().unwrap();
         self.run(|| {
             let any = if server.is_ipv4() {
@@ -67,12 +76,23 @@ impl Namespace {
                 "[::]:0"
             };
             let socket = UdpSocket::bind(any).unwrap();
-            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            socket.set_read_timeout(Some(MOMENT)).unwrap();
             socket.connect(server).unwrap();
             socket.send(b"who am I?").ok()?;
             let mut answer = [0; 64];
             let length = socket.recv(&mut answer).ok()?;
             Some(String::from_utf8_lossy(&answer[..length]).into_owned())
+        })
+    }
+
+    fn ask_tcp(&self, server: &str, patience: Duration) -> Option<String> {
+        let server: SocketAddr = server.parse().unwrap();
+        self.run(|| {
+            let mut stream = TcpStream::connect_timeout(&server, patience).ok()?;
+            stream.set_read_timeout(Some(patience)).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok()?;
+            Some(answer)
         })
     }
 }
