@@ -1,9 +1,9 @@
 //! What reaches containers at their own addresses, and as whom they leave, by the options of their network.
 
 use anyhow::Result;
-use rnet_tests::WHOAMI;
+use rnet_tests::{WHOAMI, eventually};
 
-use crate::{address, idle, is_shut, on_lab, page, serve};
+use crate::{address, end_ipv6_forwarding, idle, is_shut, on_lab, page, serve};
 
 const OPTION: &str = "com.docker.network.bridge";
 
@@ -61,16 +61,26 @@ fn a_routed_network_is_reached_at_the_published_ports_of_its_containers_and_by_p
 }
 
 #[test]
-fn an_unprotected_network_is_reached_at_every_port() -> Result<()> {
+fn an_unprotected_network_is_reached_at_every_port_in_its_family() -> Result<()> {
     on_lab(|lab| {
-        lab.host(&format!(
-            "rnet network create --subnet 172.25.0.0/24 \
-             --opt {OPTION}.gateway_mode_ipv4=nat-unprotected open"
-        ))?;
-        serve(lab, "c1", "--network open --ip 172.25.0.9")?;
-        assert_eq!(page(lab, "outside", "http://172.25.0.9/")?, "c1");
-        assert_eq!(page(lab, "c1", WHOAMI)?, "you are 192.0.2.1");
-        Ok(())
+        let subnets = "--ipv6 --subnet 172.25.0.0/24 --subnet fd25::/64";
+        for (family, open, shut) in [
+            ("ipv4", "172.25.0.9", "[fd25::9]"),
+            ("ipv6", "[fd25::9]", "172.25.0.9"),
+        ] {
+            lab.host(&format!(
+                "rnet network create {subnets} --opt {OPTION}.gateway_mode_{family}=nat-unprotected open"
+            ))?;
+            serve(lab, "c1", "--network open --ip 172.25.0.9 --ip6 fd25::9")?;
+            assert_eq!(page(lab, "outside", &format!("http://{open}/"))?, "c1");
+            assert!(
+                is_shut(lab, "outside", &format!("http://{shut}/")),
+                "{family}"
+            );
+            assert_eq!(page(lab, "c1", WHOAMI)?, "you are 192.0.2.1");
+            lab.host("rnet rm -f c1 && rnet network rm open")?;
+        }
+        end_ipv6_forwarding(lab)
     })
 }
 
@@ -94,15 +104,32 @@ fn an_isolated_network_has_no_address_of_the_host_and_only_an_internal_one_can_b
 }
 
 #[test]
-fn what_leaves_takes_the_address_that_the_network_was_given() -> Result<()> {
+fn what_leaves_takes_the_addresses_that_the_network_was_given() -> Result<()> {
     on_lab(|lab| {
         lab.host("ip address add 192.0.2.7/24 dev eth0")?;
-        lab.host("rnet network create --opt com.docker.network.host_ipv4=192.0.2.7 shop")?;
+        lab.host("ip address add 2001:db8::7/64 dev eth0 nodad")?;
+        let options = ["host_ipv4=192.0.2.7", "host_ipv6=2001:db8::7"];
+        let options = options.map(|it| format!("--opt com.docker.network.{it}"));
+        lab.host(&format!(
+            "rnet network create --ipv6 {} shop",
+            options.join(" ")
+        ))?;
+        lab.host("rnet network create --ipv6 plain")?;
         idle(lab, "c1", "--network shop")?;
-        idle(lab, "c2", "")?;
+        idle(lab, "c2", "--network plain")?;
         assert_eq!(page(lab, "c1", WHOAMI)?, "you are 192.0.2.7");
         assert_eq!(page(lab, "c2", WHOAMI)?, "you are 192.0.2.1");
-        lab.host("ip address del 192.0.2.7/24 dev eth0").map(drop)
+        for (container, address) in [("c1", "2001:db8::7"), ("c2", "2001:db8::1")] {
+            lab.serve_outside("busybox nc -l -p 7777 -e /bin/sh -c 'ss -tn state connected'")?;
+            eventually(|| lab.outside("ss -ltn | grep :7777"))?;
+            let seen = lab.host(&format!("rnet exec {container} nc 2001:db8::2 7777"))?;
+            assert!(
+                seen.contains(&format!("[{address}]:")),
+                "{container}: {seen}"
+            );
+        }
+        lab.host("ip address del 192.0.2.7/24 dev eth0 && ip address del 2001:db8::7/64 dev eth0")?;
+        end_ipv6_forwarding(lab)
     })
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use rnet_tests::{Lab, eventually};
 
-use crate::{idle, is_shut, on_lab, page, serve};
+use crate::{end_ipv6_forwarding, idle, is_shut, on_lab, on_lab_with, page, serve};
 
 /// The host's addresses, and whether only the host itself can use them.
 const HOST: [(&str, bool); 4] = [
@@ -149,39 +149,65 @@ fn a_port_of_the_loopback_is_not_reached_from_outside_by_a_static_route() -> Res
 
 #[test]
 fn only_the_clients_a_port_is_for_reach_it() -> Result<()> {
-    on_lab(|lab| {
-        serve(lab, "c1", "-p 8080:80,from=192.0.2.2,from=2001:db8::2")?;
-        serve(
-            lab,
-            "c2",
-            "-p 8081:80,from=198.51.100.0/24,from=2001:db8:1::/48",
-        )?;
-        for address in ["192.0.2.1", "[2001:db8::1]"] {
-            assert_eq!(
-                page(lab, "outside", &format!("http://{address}:8080/"))?,
-                "c1"
-            );
-            assert!(is_shut(lab, "outside", &format!("http://{address}:8081/")));
-            assert!(is_shut(lab, "host", &format!("http://{address}:8080/")));
-        }
-        assert!(is_shut(lab, "host", "http://[::1]:8080/"));
+    on_lab(only_its_clients)
+}
+
+#[test]
+fn by_iptables_only_the_clients_a_port_is_for_reach_it() -> Result<()> {
+    on_lab_with("--firewall iptables", only_its_clients)
+}
+
+/// One list names clients of both families.
+fn only_its_clients(lab: &mut Lab) -> Result<()> {
+    lab.host("rnet network create --ipv6 both")?;
+    serve(
+        lab,
+        "c3",
+        "--network both -p 8082:80,from=192.0.2.2,from=2001:db8::2",
+    )?;
+    serve(
+        lab,
+        "c4",
+        "--network both -p 8083:80,from=198.51.100.0/24,from=2001:db8::2",
+    )?;
+    for address in ["192.0.2.1", "[2001:db8::1]"] {
+        let url = |port: u16| format!("http://{address}:{port}/");
+        assert_eq!(page(lab, "outside", &url(8082))?, "c3");
+        assert!(is_shut(lab, "host", &url(8082)), "{address}");
+    }
+    assert!(is_shut(lab, "outside", "http://192.0.2.1:8083/"));
+    assert_eq!(page(lab, "outside", "http://[2001:db8::1]:8083/")?, "c4");
+    serve(lab, "c1", "-p 8080:80,from=192.0.2.2,from=2001:db8::2")?;
+    serve(
+        lab,
+        "c2",
+        "-p 8081:80,from=198.51.100.0/24,from=2001:db8:1::/48",
+    )?;
+    for address in ["192.0.2.1", "[2001:db8::1]"] {
         assert_eq!(
-            lab.host("rnet port c1")?,
-            "80/tcp -> 0.0.0.0:8080 (from 192.0.2.2/32)\n80/tcp -> [::]:8080 (from 2001:db8::2/128)"
+            page(lab, "outside", &format!("http://{address}:8080/"))?,
+            "c1"
         );
-        let listed = lab.host("rnet ps --format '{{.Ports}}' -f name=c2")?;
-        assert!(
-            listed.contains("0.0.0.0:8081->80/tcp (from 198.51.100.0/24)"),
-            "{listed}"
-        );
-        let refused = lab.try_host("rnet run -l rnet.from.81=10.0.0.0/8 -p 82:80 busybox true")?;
-        assert!(
-            refused
-                .failure(125)?
-                .contains("no port is published like that")
-        );
-        Ok(())
-    })
+        assert!(is_shut(lab, "outside", &format!("http://{address}:8081/")));
+        assert!(is_shut(lab, "host", &format!("http://{address}:8080/")));
+    }
+    assert!(is_shut(lab, "host", "http://[::1]:8080/"));
+    assert_eq!(
+        lab.host("rnet port c1")?,
+        "80/tcp -> 0.0.0.0:8080 (from 192.0.2.2/32)\n80/tcp -> [::]:8080 (from 2001:db8::2/128)"
+    );
+    let listed = lab.host("rnet ps --format '{{.Ports}}' -f name=c2")?;
+    assert!(
+        listed.contains("0.0.0.0:8081->80/tcp (from 198.51.100.0/24)"),
+        "{listed}"
+    );
+    let refused = lab.try_host("rnet run -l rnet.from.81=10.0.0.0/8 -p 82:80 busybox true")?;
+    assert!(
+        refused
+            .failure(125)?
+            .contains("no port is published like that")
+    );
+    end_ipv6_forwarding(lab)
 }
 
 #[test]
