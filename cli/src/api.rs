@@ -63,6 +63,15 @@ impl Api {
         read(answer).await
     }
 
+    /// `POST path` with a document; the document that is answered, or nothing.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(CONTENT_TYPE, "application/json");
+        read(self.answer(request, body.to_string().into()).await?).await
+    }
+
     /// Sends a request without a body and hands back the answer, whose body is still to come.
     pub(crate) async fn open(&self, method: Method, path: &str) -> Result<Response<Incoming>> {
         let request = Request::builder().method(method).uri(path);

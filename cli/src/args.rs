@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::container::{attach, exec, lifecycle, limits, logs, port, ps, run, start, stats, top};
 use crate::error::Result;
 use crate::host::{self, Host};
-use crate::{image, inspect, network, system, volume};
+use crate::{image, inspect, network, sandbox, system, volume};
 
 /// Containers and the networks between them
 #[derive(Parser)]
@@ -30,6 +30,9 @@ enum Command {
     /// Manage volumes
     #[command(subcommand)]
     Volume(volume::Command),
+    /// Manage network namespaces of other runtimes that are on rnet's networks
+    #[command(subcommand)]
+    Sandbox(sandbox::Command),
     Run(Box<run::Run>),
     Create(Box<run::Create>),
     Start(start::Start),
@@ -43,6 +46,7 @@ enum Command {
     Rm(lifecycle::Remove),
     Rename(lifecycle::Rename),
     Exec(exec::Exec),
+    ExecIn(Box<sandbox::ExecIn>),
     Attach(attach::Attach),
     Logs(logs::Logs),
     Ps(ps::Ps),
@@ -55,6 +59,7 @@ enum Command {
     Images(image::List),
     #[command(hide = true)]
     Rmi(image::Remove),
+    OciHook(sandbox::OciHook),
     Events(system::Events),
     Info(system::Info),
     Version(system::Version),
@@ -68,6 +73,7 @@ impl Line {
             Command::Network(command) => command.run(api).await,
             Command::Image(command) => command.run(api).await,
             Command::Volume(command) => command.run(api).await,
+            Command::Sandbox(command) => command.run(api).await,
             Command::Run(command) => command.run(api).await,
             Command::Create(command) => command.run(api).await,
             Command::Start(command) => command.run(api).await,
@@ -81,6 +87,7 @@ impl Line {
             Command::Rm(command) => command.run(api).await,
             Command::Rename(command) => command.run(api).await,
             Command::Exec(command) => command.run(api).await,
+            Command::ExecIn(command) => command.run(api).await,
             Command::Attach(command) => command.run(api).await,
             Command::Logs(command) => command.run(api).await,
             Command::Ps(command) => command.run(api).await,
@@ -90,6 +97,7 @@ impl Line {
             Command::Inspect(command) => command.run(api).await,
             Command::Images(command) => command.run(api).await,
             Command::Rmi(command) => command.run(api).await,
+            Command::OciHook(command) => command.run(api).await,
             Command::Events(command) => command.run(api).await,
             Command::Info(command) => command.run(api).await,
             Command::Version(command) => command.run(api).await,
@@ -100,7 +108,7 @@ impl Line {
     /// must not look like one (docker.md 4.3).
     pub(crate) const fn failure_code(&self) -> u8 {
         match self.command {
-            Command::Run(_) | Command::Create(_) => 125,
+            Command::Run(_) | Command::Create(_) | Command::ExecIn(_) => 125,
             _ => 1,
         }
     }

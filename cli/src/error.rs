@@ -47,6 +47,25 @@ pub(crate) enum Error {
     },
     #[error("no such {kind}: {name}")]
     NoSuch { kind: &'static str, name: String },
+    #[error("cannot make a network namespace for the program: root is needed")]
+    OwnNamespace {
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "cannot understand the container's state on the standard input: a hook is called by an OCI runtime"
+    )]
+    HookState {
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("annotation {key}={value}")]
+    Annotation {
+        key: &'static str,
+        value: String,
+        #[source]
+        source: crate::parse::Refused,
+    },
     #[error("cannot read {path}")]
     Read {
         path: PathBuf,

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Image,
     /// A volume
     Volume,
+    /// A network namespace of another runtime
+    Sandbox,
 }
 
 /// `inspect`, of whatever has the name.
@@ -83,6 +85,7 @@ async fn document(api: &Api, name: &str, kind: Option<Kind>) -> Result<Value> {
         Kind::Network => format!("/networks/{segment}"),
         Kind::Image => format!("/images/{segment}/json"),
         Kind::Volume => format!("/volumes/{segment}"),
+        Kind::Sandbox => format!("/sandboxes/{segment}/json"),
     };
     if let Some(kind) = kind {
         return api.document(&path(kind)).await;
@@ -94,7 +97,7 @@ async fn document(api: &Api, name: &str, kind: Option<Kind>) -> Result<Value> {
         }
     }
     Err(Error::NoSuch {
-        kind: "container, network, image or volume",
+        kind: "container, network, image, volume or sandbox",
         name: name.to_owned(),
     })
 }

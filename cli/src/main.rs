@@ -10,6 +10,7 @@ mod inspect;
 mod network;
 mod parse;
 mod prune;
+mod sandbox;
 mod show;
 mod stream;
 mod system;

@@ -39,6 +39,8 @@ pub struct Guest {
     pub reference: String,
     /// Where its network namespace is found.
     pub namespace: PathBuf,
+    /// The process whose namespace it is, where it goes when that process ends.
+    pub process: Option<u32>,
     /// The number of that namespace: another one at the same place is another's.
     pub inode: u64,
     /// Whether its runtime holds the host's ports that are published for it.

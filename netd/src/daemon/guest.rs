@@ -8,19 +8,23 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bollard_stubs::models::PortMap;
 use jiff::Timestamp;
 use rnet_model::{
     ContainerId, DnsConfig, EndpointSettings, Guest, Network, Phase, Sandbox, SandboxId,
 };
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use sha2::{Digest, Sha256};
+use tokio::io::Interest;
 
 use super::attach::{EndpointRequest, names};
 use super::container::may_have;
 use super::ports::{Families, PortRequest};
 use super::{Daemon, lookup, random_bytes};
 use crate::error::{Error, Result};
+use crate::fd::watched;
 use crate::state::State;
 
 /// A sandbox someone asks for in a namespace of theirs.
@@ -36,6 +40,8 @@ pub struct GuestRequest {
     pub runtime: String,
     /// Where its network namespace is found; absolute.
     pub namespace: PathBuf,
+    /// The process whose namespace it is, where it shall go when that process ends.
+    pub process: Option<u32>,
     /// How names are resolved in it.
     pub dns: DnsConfig,
     /// The ports of it to publish, as in a container's `HostConfig.PortBindings`.
@@ -54,7 +60,7 @@ impl Daemon {
     /// # Errors
     ///
     /// A conflict where its runtime has a guest of that reference already, or another guest lives in that namespace.
-    pub fn create_guest(&self, request: GuestRequest) -> Result<Sandbox> {
+    pub fn create_guest(self: &Arc<Self>, request: GuestRequest) -> Result<Sandbox> {
         let container = container_id(&request.runtime, &request.reference);
         self.lives.hold(container, || {
             let sandbox = self.read(|state| new_sandbox(state, container, &request))?;
@@ -70,6 +76,7 @@ impl Daemon {
             });
             let wanted = self.bound(wanted.collect(), requests.iter().map(|it| it.network))?;
             self.publish_sandbox(sandbox, &requests, &wanted, families)?;
+            self.watch_guest(container, request.process);
             let made = self.read(|state| state.sandbox(id).cloned());
             made.ok_or_else(|| no_such_guest(&request.reference))
         })
@@ -115,6 +122,38 @@ impl Daemon {
         });
         guests.retain(|(_, guest)| !inode(&guest.namespace).is_ok_and(|it| it == guest.inode));
         guests
+    }
+
+    /// Removes a guest when its process ends, which may be now.
+    pub(super) fn watch_guest(self: &Arc<Self>, container: ContainerId, process: Option<u32>) {
+        let process = process.and_then(|it| Pid::from_raw(i32::try_from(it).ok()?));
+        let Some(process) = process else { return };
+        let daemon = Arc::clone(self);
+        // a process that is gone has no descriptor
+        let ended = pidfd_open(process, PidfdFlags::empty()).map_err(io::Error::from);
+        self.tasks.spawn(async move {
+            match ended.and_then(|it| watched(it, Interest::READABLE)) {
+                Ok(ended) => drop(ended.readable().await),
+                Err(error) => {
+                    tracing::debug!(container = container.short(), "not watched: {error}");
+                }
+            }
+            let delete = move || daemon.delete_guest(&container.to_string(), None);
+            // it may have been deleted before
+            let _ = tokio::task::spawn_blocking(delete).await;
+        });
+    }
+
+    /// Watches the guests that outlived the last daemon.
+    pub(super) fn watch_guests(self: &Arc<Self>) {
+        let guests: Vec<_> = self.read(|state| {
+            let guests = state.sandboxes();
+            let guests = guests.filter_map(|it| Some((it.container, it.guest.as_ref()?.process)));
+            guests.collect()
+        });
+        for (container, process) in guests {
+            self.watch_guest(container, process);
+        }
     }
 
     /// The guest of that id, name, reference of its runtime's, or beginning of an id.
@@ -202,6 +241,7 @@ fn new_sandbox(state: &State, container: ContainerId, request: &GuestRequest) ->
             runtime: request.runtime.clone(),
             reference: reference.clone(),
             namespace: namespace.clone(),
+            process: request.process,
             inode,
             holds_ports: request.holds_ports,
             created: Timestamp::now(),

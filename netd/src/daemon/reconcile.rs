@@ -43,6 +43,7 @@ impl Daemon {
             self.undo(sandbox, &[endpoint], false);
             report.endpoints += 1;
         }
+        self.watch_guests();
         self.protect()?;
         self.rebuild();
         report.orphans = self.sweep()?;

@@ -31,6 +31,7 @@ mod ports_reach;
 mod refused_starts;
 mod resolv_conf;
 mod restarts;
+mod sandboxes;
 mod security;
 mod start;
 mod subnets;
