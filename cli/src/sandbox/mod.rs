@@ -88,7 +88,7 @@ pub(crate) struct Remove {
 #[derive(Args)]
 pub(crate) struct Prune {
     #[command(flatten)]
-    prune: prune::Prune,
+    prune: prune::Pruning,
 }
 
 impl Command {
