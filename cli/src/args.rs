@@ -60,6 +60,12 @@ enum Command {
     #[command(hide = true)]
     Rmi(image::Remove),
     OciHook(sandbox::OciHook),
+    Load(image::archive::Load),
+    Save(image::archive::Save),
+    #[command(hide = true)]
+    Tag(image::Tag),
+    #[command(hide = true)]
+    History(image::history::History),
     Events(system::Events),
     Info(system::Info),
     Version(system::Version),
@@ -98,6 +104,10 @@ impl Line {
             Command::Images(command) => command.run(api).await,
             Command::Rmi(command) => command.run(api).await,
             Command::OciHook(command) => command.run(api).await,
+            Command::Load(command) => command.run(api).await,
+            Command::Save(command) => command.run(api).await,
+            Command::Tag(command) => command.run(api).await,
+            Command::History(command) => command.run(api).await,
             Command::Events(command) => command.run(api).await,
             Command::Info(command) => command.run(api).await,
             Command::Version(command) => command.run(api).await,

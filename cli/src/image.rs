@@ -1,10 +1,16 @@
 //! `image`: commands about images.
 
+pub(crate) mod archive;
+pub(crate) mod history;
+mod prune;
+
 use std::path::Path;
 
 use bollard::body_try_stream;
 use bollard::models::ImageSummary;
-use bollard::query_parameters::{CreateImageOptions, ListImagesOptions, RemoveImageOptions};
+use bollard::query_parameters::{
+    CreateImageOptions, ListImagesOptions, RemoveImageOptions, TagImageOptions,
+};
 use clap::{Args, Subcommand};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
@@ -36,10 +42,15 @@ const IMAGES: Listing = Listing {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Import(Import),
+    Load(archive::Load),
+    Save(archive::Save),
+    Tag(Tag),
     #[command(visible_alias = "list")]
     Ls(List),
     #[command(visible_alias = "remove")]
     Rm(Remove),
+    Prune(prune::Prune),
+    History(history::History),
     /// Show all about images, as JSON
     Inspect(Inspect),
 }
@@ -69,6 +80,15 @@ pub(crate) struct List {
     shown: Shown,
 }
 
+/// Give an image one more name
+#[derive(Args)]
+pub(crate) struct Tag {
+    /// Name or id
+    image: String,
+    /// The new name, NAME[:TAG]; taken from the image that has it
+    name: String,
+}
+
 /// Remove images
 #[derive(Args)]
 pub(crate) struct Remove {
@@ -84,6 +104,11 @@ impl Command {
     pub(crate) async fn run(self, api: &Api) -> Result<u8> {
         match self {
             Self::Import(command) => command.run(api).await,
+            Self::Load(command) => command.run(api).await,
+            Self::Save(command) => command.run(api).await,
+            Self::Tag(command) => command.run(api).await,
+            Self::Prune(command) => command.run(api).await,
+            Self::History(command) => command.run(api).await,
             Self::Ls(command) => command.run(api).await,
             Self::Rm(command) => command.run(api).await,
             Self::Inspect(command) => command.run(api, Some(Kind::Image)).await,
@@ -112,6 +137,18 @@ impl Import {
         while let Some(step) = progress.try_next().await? {
             step.status.into_iter().try_for_each(output::line)?;
         }
+        Ok(0)
+    }
+}
+
+impl Tag {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        let options = TagImageOptions {
+            repo: Some(self.name),
+            tag: None,
+        };
+        let image = segment(&self.image);
+        api.docker.tag_image(&image, Some(options)).await?;
         Ok(0)
     }
 }

@@ -204,6 +204,9 @@ fn image_class(error: &ImageError) -> Class {
         | ImageError::Truncated
         | ImageError::Archive { .. }
         | ImageError::RefusedEntry { .. }
+        | ImageError::NoImage
+        | ImageError::Document { .. }
+        | ImageError::Digest { .. }
         | ImageError::TooLarge { .. } => Class::Invalid,
         _ => Class::Failed,
     }

@@ -1,4 +1,8 @@
-//! `/images`: importing, listing, naming and removing.
+//! `/images`: importing, listing, naming and removing; archives of them.
+
+mod archive;
+mod history;
+mod prune;
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -6,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bollard_stubs::models::{
-    CreateImageInfo, ImageConfig, ImageDeleteResponseItem, ImageInspect, ImageInspectRootFs,
-    ImageSummary,
+    CreateImageInfo, HealthConfig, ImageConfig, ImageDeleteResponseItem, ImageInspect,
+    ImageInspectRootFs, ImageSummary,
 };
 use futures_util::TryStreamExt;
-use rnet_runtime_glue::image::{Image, Import, Reference, Removed};
+use rnet_runtime_glue::image::{Healthcheck, Image, Import, Reference, Removed};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::error::Failure;
@@ -25,6 +29,9 @@ pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/images/json", get(list))
         .route("/images/create", post(create))
+        .route("/images/load", post(archive::load))
+        .route("/images/get", get(archive::save))
+        .route("/images/prune", post(prune::prune))
         // an image's name has slashes
         .route("/images/{*path}", get(show).post(tag).delete(remove))
 }
@@ -91,15 +98,23 @@ async fn create(State(api): State<Api>, params: Params, request: Request) -> Ans
     Ok(Json(done).into_response())
 }
 
-async fn show(State(api): State<Api>, Path(path): Path<String>) -> Answer<Json<ImageInspect>> {
-    let name = path
-        .strip_suffix("/json")
-        .ok_or_else(Failure::page_not_found)?
-        .to_owned();
-    let image = api
-        .run(move |daemon| Ok(daemon.images().find(&name)?))
-        .await?;
-    Ok(Json(inspect(image)))
+async fn show(State(api): State<Api>, Path(path): Path<String>) -> Answer<Response> {
+    let (name, what) = path.rsplit_once('/').ok_or_else(Failure::page_not_found)?;
+    let name = name.to_owned();
+    if what == "get" {
+        return archive::saved(api, vec![name]).await;
+    }
+    let image = match what {
+        "json" | "history" => {
+            api.run(move |daemon| Ok(daemon.images().find(&name)?))
+                .await?
+        }
+        _ => return Err(Failure::page_not_found()),
+    };
+    Ok(match what {
+        "json" => Json(inspect(image)).into_response(),
+        _ => Json(history::steps(image)).into_response(),
+    })
 }
 
 async fn tag(
@@ -199,7 +214,7 @@ fn inspect(image: Image) -> ImageInspect {
         repo_digests: Some(vec![]),
         comment: Some(image.comment),
         created: Some(image.created.to_string()),
-        author: Some(String::new()),
+        author: Some(image.author),
         config: Some(ImageConfig {
             user: Some(config.user),
             exposed_ports: Some(config.exposed_ports.into_keys().collect()),
@@ -208,6 +223,10 @@ fn inspect(image: Image) -> ImageInspect {
             cmd: Some(config.cmd).filter(|words| !words.is_empty()),
             working_dir: Some(config.working_dir),
             labels: Some(config.labels.into_iter().collect()),
+            volumes: Some(config.volumes.into_keys().collect()),
+            stop_signal: Some(config.stop_signal).filter(|signal| !signal.is_empty()),
+            shell: Some(config.shell).filter(|words| !words.is_empty()),
+            healthcheck: config.healthcheck.map(healthcheck),
             ..ImageConfig::default()
         }),
         architecture: Some(image.architecture),
@@ -218,6 +237,17 @@ fn inspect(image: Image) -> ImageInspect {
             layers: Some(image.diff_ids.iter().map(ToString::to_string).collect()),
         }),
         ..ImageInspect::default()
+    }
+}
+
+fn healthcheck(check: Healthcheck) -> HealthConfig {
+    HealthConfig {
+        test: Some(check.test),
+        interval: Some(check.interval),
+        timeout: Some(check.timeout),
+        retries: Some(check.retries),
+        start_period: Some(check.start_period),
+        start_interval: Some(check.start_interval),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 #[derive(Default)]
 pub(super) struct Pruning {
     pub(super) containers: Turn,
+    pub(super) images: Turn,
     pub(super) networks: Turn,
     pub(super) volumes: Turn,
 }

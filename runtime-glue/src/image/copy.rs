@@ -32,7 +32,7 @@ impl ImageStore {
             archive.append_dir_all(".", format!("/proc/self/fd/{}/", directory.as_raw_fd()))?;
             archive.finish()
         });
-        let unpacked = layer::unpack(reader, into);
+        let unpacked = layer::unpack(reader, into, io::sink());
         let packed = packing
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("it could not be read to its end")));

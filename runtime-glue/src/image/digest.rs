@@ -1,7 +1,7 @@
 //! SHA-256 digests, as content addresses (OCI image specification, `descriptor.md`).
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub(super) struct Digesting<R> {
     ended: bool,
 }
 
-impl<R: Read> Digesting<R> {
+impl<R> Digesting<R> {
     pub(super) fn new(inner: R) -> Self {
         Self {
             inner,
@@ -118,6 +118,18 @@ impl<R: Read> Read for Digesting<R> {
         self.ended |= length == 0 && !buffer.is_empty();
         self.hash.update(&buffer[..length]);
         Ok(length)
+    }
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let length = self.inner.write(buffer)?;
+        self.hash.update(&buffer[..length]);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }
 

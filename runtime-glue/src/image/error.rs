@@ -68,6 +68,38 @@ pub enum ImageError {
         /// The store.
         directory: PathBuf,
     },
+    /// The archive holds no image.
+    #[error(
+        "the archive holds no image: a manifest.json (docker save) or an OCI layout is expected; \
+         the archive of a root file system is imported instead"
+    )]
+    NoImage,
+    /// A document of the archive is not what it should be.
+    #[error("invalid {name} in the archive: {reason}")]
+    Document {
+        /// The document.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something in the archive is not what its digest says.
+    #[error("{name} of the archive does not verify: its digest is {found}, not {expected}")]
+    Digest {
+        /// What it is.
+        name: String,
+        /// The digest that is told.
+        expected: Digest,
+        /// The digest that it has.
+        found: Digest,
+    },
+    /// A layer cannot be written as the archive that it came from.
+    #[error("cannot write layer {layer} as the archive that it came from")]
+    Assemble {
+        /// The layer.
+        layer: Digest,
+        /// Why.
+        source: io::Error,
+    },
     /// An entry of the archive cannot be written.
     #[error("cannot unpack entry {} of the archive", path.display())]
     Unpack {

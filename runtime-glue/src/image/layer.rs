@@ -1,6 +1,9 @@
 //! Unpacking an archive into the directory of a layer.
 
-use std::io::{self, ErrorKind, Read};
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Timespec, makedev};
@@ -8,6 +11,7 @@ use tar::{Archive, Entry, EntryType};
 
 use super::attributes::Attributes;
 use super::digest::Digesting;
+use super::skeleton::{Skeleton, Traced};
 use super::tree::{Device, Tree};
 use super::{Digest, ImageError};
 
@@ -22,37 +26,64 @@ pub(super) struct Layer {
     pub(super) size: u64,
 }
 
-/// Unpacks an uncompressed archive into an empty directory, and makes it last.
+/// What a name begins with that stands for the absence of the rest (OCI image specification, `layer.md`).
+const WHITEOUT: &[u8] = b".wh.";
+
+/// The name that stands for the absence of all that the layers below have in its directory.
+const OPAQUE: &[u8] = b".wh..wh..opq";
+
+/// Unpacks an uncompressed archive into an empty directory, and makes it last; writes its skeleton.
 ///
 /// Owners, modes, times, extended attributes, hard links, FIFOs and device nodes are kept, as `docker import` does
 /// for root: what a device node can be used for is up to the container's device rules, which nodes that a
-/// container makes itself are subject to as well.
-pub(super) fn unpack(archive: impl Read, into: &Path) -> Result<Layer, ImageError> {
-    let mut bytes = Digesting::new(archive);
+/// container makes itself are subject to as well. Whiteouts become those of overlayfs.
+pub(super) fn unpack(
+    archive: impl Read,
+    into: &Path,
+    skeleton: impl Write,
+) -> Result<Layer, ImageError> {
+    let skeleton = RefCell::new(Skeleton::new(skeleton));
+    let mut bytes = Traced {
+        inner: Digesting::new(archive),
+        skeleton: &skeleton,
+    };
     let mut tree = Tree::open(into)?;
-    let outcome = unpack_entries(&mut bytes, &mut tree);
+    let outcome = unpack_entries(&mut bytes, &mut tree, &skeleton);
     // whatever the end broke, the end is what went wrong
-    if bytes.ended() {
+    if bytes.inner.ended() {
         return Err(ImageError::Truncated);
     }
     outcome?;
     io::copy(&mut bytes, &mut io::sink()).map_err(unreadable)?;
     let size = tree.finish()?;
-    Ok(Layer {
-        diff_id: bytes.digest(),
-        size,
-    })
+    let diff_id = bytes.inner.digest();
+    let written = skeleton.into_inner().finish();
+    written
+        .and_then(|mut out| out.flush())
+        .map_err(|source| ImageError::Write {
+            path: into.to_owned(),
+            source,
+        })?;
+    Ok(Layer { diff_id, size })
 }
 
-fn unpack_entries(bytes: &mut impl Read, tree: &mut Tree) -> Result<(), ImageError> {
+fn unpack_entries(
+    bytes: &mut impl Read,
+    tree: &mut Tree,
+    skeleton: &RefCell<Skeleton<impl Write>>,
+) -> Result<(), ImageError> {
     let mut archive = Archive::new(bytes);
     for entry in archive.entries().map_err(unreadable)? {
-        unpack_entry(&mut entry.map_err(unreadable)?, tree)?;
+        unpack_entry(&mut entry.map_err(unreadable)?, tree, skeleton)?;
     }
     Ok(())
 }
 
-fn unpack_entry(entry: &mut Entry<'_, impl Read>, tree: &mut Tree) -> Result<(), ImageError> {
+fn unpack_entry(
+    entry: &mut Entry<'_, impl Read>,
+    tree: &mut Tree,
+    skeleton: &RefCell<Skeleton<impl Write>>,
+) -> Result<(), ImageError> {
     let path = entry.path().map_err(unreadable)?.into_owned();
     let refuse = |reason| ImageError::RefusedEntry {
         path: path.clone(),
@@ -62,12 +93,34 @@ fn unpack_entry(entry: &mut Entry<'_, impl Read>, tree: &mut Tree) -> Result<(),
     if kind == EntryType::XGlobalHeader {
         return Ok(());
     }
+    let parent = path.parent().unwrap_or(Path::new(""));
+    match path.file_name().map(OsStr::as_bytes) {
+        Some(OPAQUE) => return tree.opaque(parent),
+        // what else aufs keeps for itself
+        Some(name) if name.starts_with(b".wh..wh.") => return Ok(()),
+        Some(name) if name.starts_with(WHITEOUT) => {
+            return match &name[WHITEOUT.len()..] {
+                b"" | b"." | b".." => Err(refuse("it takes away nothing that has a name")),
+                gone => tree.whiteout(parent, OsStr::from_bytes(gone)),
+            };
+        }
+        _ => {}
+    }
     let attributes = attributes(entry, &path)?;
     let size = entry.size();
     match kind {
         EntryType::Directory => tree.directory(&path, &attributes),
-        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-            tree.file(&path, &attributes, size, entry)
+        // its holes are in the archive by name only
+        EntryType::GNUSparse => tree.file(&path, &attributes, size, entry),
+        EntryType::Regular | EntryType::Continuous => {
+            let kept = |source| ImageError::Unpack {
+                path: path.clone(),
+                source,
+            };
+            skeleton.borrow_mut().enter(&path, size).map_err(kept)?;
+            let unpacked = tree.file(&path, &attributes, size, entry);
+            skeleton.borrow_mut().leave();
+            unpacked
         }
         EntryType::Symlink => tree.symlink(&path, &attributes, &target(entry, &path)?),
         EntryType::Link => tree.hard_link(&path, &target(entry, &path)?),
@@ -95,7 +148,8 @@ fn unpack_entry(entry: &mut Entry<'_, impl Read>, tree: &mut Tree) -> Result<(),
     }
 }
 
-fn target(entry: &Entry<'_, impl Read>, path: &Path) -> Result<PathBuf, ImageError> {
+/// What a link of an archive leads to.
+pub(super) fn target(entry: &Entry<'_, impl Read>, path: &Path) -> Result<PathBuf, ImageError> {
     match entry.link_name().map_err(unreadable)? {
         Some(target) if !target.as_os_str().is_empty() => Ok(target.into_owned()),
         _ => Err(ImageError::RefusedEntry {
@@ -180,6 +234,7 @@ fn seconds(text: &str) -> Option<Timespec> {
     })
 }
 
+/// What a failure to read an archive means.
 pub(super) fn unreadable(source: io::Error) -> ImageError {
     match source.kind() {
         ErrorKind::UnexpectedEof => ImageError::Truncated,

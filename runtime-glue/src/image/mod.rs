@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/images/<id>.json     one file an image: its names, its size and its configuration, whose sha256 is <id>
 //! DIR/layers/<diff id>/    an unpacked layer; the diff id is the sha256 of its uncompressed archive
+//! DIR/skeletons/<diff id>  what that archive had around the content of files, so that it can be written again
 //! DIR/tmp/                 what is being made or removed; emptied when the store is opened
 //! ```
 //!
@@ -13,10 +14,16 @@ mod catalog;
 mod compression;
 mod copy;
 mod digest;
+mod disk;
+mod document;
 mod error;
 mod layer;
+mod load;
 mod record;
 mod reference;
+mod save;
+mod skeleton;
+mod spool;
 mod store;
 mod tree;
 
@@ -27,7 +34,9 @@ use serde::{Deserialize, Serialize};
 
 pub use digest::{Digest, InvalidDigest};
 pub use error::ImageError;
+pub use load::Step;
 pub use reference::{InvalidReference, Reference};
+pub use save::Selection;
 pub use store::{ImageStore, Import, Removed};
 
 /// An image of the store.
@@ -43,12 +52,35 @@ pub struct Image {
     pub size: u64,
     /// Where it came from, for people.
     pub comment: String,
+    /// Who made it.
+    pub author: String,
     /// The architecture its programs are for, by the names of the OCI image specification (`amd64`).
     pub architecture: String,
     /// What containers made from it start with.
     pub config: ImageConfig,
     /// Its layers, the lowest first.
     pub diff_ids: Vec<Digest>,
+    /// The bytes in the files of each layer.
+    pub layer_sizes: Vec<u64>,
+    /// How it came to be, the oldest step first.
+    pub history: Vec<History>,
+}
+
+/// A step in the making of an image.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct History {
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// The command.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub created_by: String,
+    /// For people.
+    pub comment: String,
+    /// Whether it made no layer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub empty_layer: bool,
 }
 
 /// What containers made from an image start with, where they do not say otherwise.
@@ -72,6 +104,15 @@ pub struct ImageConfig {
     /// The directory to start in; empty for the root.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
+    /// Directories that are to be volumes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub volumes: BTreeMap<String, Empty>,
+    /// The signal that asks the program to end; empty for SIGTERM.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stop_signal: String,
+    /// What a healthcheck in the form of a shell's command is given to; empty for `/bin/sh -c`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shell: Vec<String>,
     /// Free metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -112,6 +153,9 @@ impl Default for ImageConfig {
             entrypoint: Vec::new(),
             cmd: Vec::new(),
             working_dir: String::new(),
+            volumes: BTreeMap::new(),
+            stop_signal: String::new(),
+            shell: Vec::new(),
             labels: BTreeMap::new(),
             healthcheck: None,
         }

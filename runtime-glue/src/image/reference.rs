@@ -44,6 +44,7 @@ impl Reference {
         if let Some(reason) = fault_of_repository(repository) {
             return invalid(repository, reason);
         }
+        let repository = familiar(repository);
         let tag = if tag.is_empty() { DEFAULT_TAG } else { tag };
         if let Some(reason) = fault_of_tag(tag) {
             return invalid(tag, reason);
@@ -105,6 +106,18 @@ impl From<Reference> for String {
     fn from(reference: Reference) -> Self {
         reference.to_string()
     }
+}
+
+/// The short form of a name on Docker's own registry (distribution/reference, `normalize.go`).
+fn familiar(repository: &str) -> &str {
+    let hosts = ["docker.io/", "index.docker.io/"];
+    let mut prefixes = hosts
+        .iter()
+        .filter_map(|host| repository.strip_prefix(host));
+    let path = prefixes.next().unwrap_or(repository);
+    path.strip_prefix("library/")
+        .filter(|name| !name.contains('/'))
+        .unwrap_or(path)
 }
 
 fn fault_of_repository(repository: &str) -> Option<&'static str> {
@@ -194,6 +207,10 @@ mod tests {
             ("busybox:1.35", "busybox:1.35"),
             ("team/app_one:V.2-x", "team/app_one:V.2-x"),
             ("a.b--c__d/e", "a.b--c__d/e:latest"),
+            ("docker.io/library/busybox", "busybox:latest"),
+            ("docker.io/team/app:1", "team/app:1"),
+            ("library/busybox", "busybox:latest"),
+            ("localhost/library/app", "localhost/library/app:latest"),
             ("localhost:5000/app", "localhost:5000/app:latest"),
             ("Host.example:5000/app:1", "Host.example:5000/app:1"),
             ("[2001:db8::1]:5000/app", "[2001:db8::1]:5000/app:latest"),

@@ -1,17 +1,21 @@
 //! The store: which images there are, and their layers on disk.
 
-use std::fs::{self, DirEntry};
-use std::io::{self, ErrorKind, Read};
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
 use super::catalog::{Records, find, settle_names, used_layers};
 use super::compression::decompress;
+use super::disk::{Temporary, names, remove_file, remove_tree};
+use super::layer::{self, Layer};
 use super::record::{Record, sync_parent};
-use super::{Digest, Image, ImageConfig, ImageError, Reference, layer};
+use super::{Digest, Image, ImageConfig, ImageError, Reference};
 
 /// The images below one directory.
 ///
@@ -56,14 +60,21 @@ impl ImageStore {
         };
         let temporary = store.path("tmp");
         remove_tree(&temporary)?;
-        for path in [store.path("images"), store.path("layers"), temporary] {
+        let kept = ["images", "layers", "skeletons"].map(|name| store.path(name));
+        for path in kept.into_iter().chain([temporary]) {
             fs::create_dir_all(&path).map_err(|source| ImageError::Write { path, source })?;
         }
-        let records = store.load()?;
+        let records = store.read_records()?;
         let used = used_layers(&records);
+        let is_used = |name: &str| Digest::from_hex(name).is_ok_and(|id| used.contains(&id));
         for layer in names(&store.path("layers"))? {
-            if !Digest::from_hex(&layer).is_ok_and(|id| used.contains(&id)) {
+            if !is_used(&layer) {
                 remove_tree(&store.path("layers").join(layer))?;
+            }
+        }
+        for skeleton in names(&store.path("skeletons"))? {
+            if !is_used(&skeleton) {
+                remove_file(&store.path("skeletons").join(skeleton))?;
             }
         }
         *store.records() = records;
@@ -72,28 +83,40 @@ impl ImageStore {
 
     /// Makes an image of the archive of a root file system: tar, plain or compressed with gzip.
     pub fn import(&self, archive: impl Read, import: Import) -> Result<Image, ImageError> {
-        let archive = decompress(archive)?;
-        let unpacked = Temporary(self.temporary());
-        fs::create_dir(&unpacked.0).map_err(|source| ImageError::Write {
-            path: unpacked.0.clone(),
-            source,
-        })?;
-        let layer = layer::unpack(archive, &unpacked.0)?;
-        let (id, record) = Record::new(
-            Timestamp::now(),
-            import.config,
-            import.comment,
-            layer.diff_id,
-            layer.size,
-        );
+        let unpacked = self.unpack(decompress(archive)?)?;
+        let (layer, size) = (unpacked.layer.diff_id, unpacked.layer.size);
+        let (id, record) =
+            Record::new(Timestamp::now(), import.config, import.comment, layer, size);
         let mut records = self.records();
-        let kept = self.keep_layer(&unpacked.0, layer.diff_id)?;
+        let kept = self.keep_layer(&unpacked)?;
         let added = self.put(&mut records, id, record, import.reference);
         if added.is_err() && kept {
             // the next open would clear it away too
-            let _ = remove_tree(&self.layer(layer.diff_id));
+            let _ = remove_tree(&self.layer(layer));
         }
         added
+    }
+
+    /// Unpacks an uncompressed archive beside the layers.
+    pub(super) fn unpack(&self, archive: impl Read) -> Result<Unpacked, ImageError> {
+        let (tree, skeleton) = (self.temporary(), self.temporary());
+        let failed = |path: &Temporary| {
+            let path = path.0.clone();
+            move |source| ImageError::Write { path, source }
+        };
+        fs::create_dir(&tree.0).map_err(failed(&tree))?;
+        let file = File::create(&skeleton.0).map_err(failed(&skeleton))?;
+        let mut packed = GzEncoder::new(file, Compression::fast());
+        let layer = layer::unpack(archive, &tree.0, &mut packed)?;
+        packed
+            .finish()
+            .and_then(|file| file.sync_all())
+            .map_err(failed(&skeleton))?;
+        Ok(Unpacked {
+            layer,
+            tree,
+            skeleton,
+        })
     }
 
     /// Every image, the newest first.
@@ -114,9 +137,13 @@ impl ImageStore {
         Ok(records[&id].image(id))
     }
 
-    /// The directories of an image's layers, the lowest first.
+    /// The directories of an image's layers, the lowest first. Of one that is there several times, only the highest
+    /// counts: it holds all that the others do, and overlayfs takes no directory twice.
     pub fn layers(&self, image: &Image) -> Vec<PathBuf> {
-        image.diff_ids.iter().map(|id| self.layer(*id)).collect()
+        let ids = &image.diff_ids;
+        let highest = |(i, id): &(usize, &Digest)| !ids[i + 1..].contains(id);
+        let layers = ids.iter().enumerate().filter(highest);
+        layers.map(|(_, id)| self.layer(*id)).collect()
     }
 
     /// Gives an image one more name, taken from the image that has it.
@@ -166,9 +193,12 @@ impl ImageStore {
         let used = used_layers(records);
         let mut layers = record.image(id).diff_ids;
         layers.retain(|layer| !used.contains(layer));
+        layers.sort_unstable();
+        layers.dedup();
         for layer in &layers {
-            let (path, doomed) = (self.layer(*layer), Temporary(self.temporary()));
+            let (path, doomed) = (self.layer(*layer), self.temporary());
             fs::rename(&path, &doomed.0).map_err(|source| ImageError::Remove { path, source })?;
+            remove_file(&self.skeleton(*layer))?;
             remove_tree(&doomed.0)?;
         }
         let untagged = record.references.into_keys().collect();
@@ -181,7 +211,7 @@ impl ImageStore {
 
     /// Writes a record with one more name, then takes the name from the image that had it: a crash between the
     /// two is settled by the later moment.
-    fn put(
+    pub(super) fn put(
         &self,
         records: &mut Records,
         id: Digest,
@@ -207,7 +237,7 @@ impl ImageStore {
         Ok(image)
     }
 
-    fn load(&self) -> Result<Records, ImageError> {
+    fn read_records(&self) -> Result<Records, ImageError> {
         let mut records = Records::new();
         for name in names(&self.path("images"))? {
             let Some(id) = name
@@ -223,76 +253,56 @@ impl ImageStore {
     }
 
     /// Moves an unpacked layer to its place; tells whether it is new.
-    fn keep_layer(&self, unpacked: &Path, id: Digest) -> Result<bool, ImageError> {
-        let path = self.layer(id);
-        match fs::rename(unpacked, &path) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists
-                ) =>
-            {
-                Ok(false)
-            }
-            renamed => renamed
-                .and_then(|()| sync_parent(&path))
-                .map(|()| true)
-                .map_err(|source| ImageError::Write { path, source }),
+    pub(super) fn keep_layer(&self, unpacked: &Unpacked) -> Result<bool, ImageError> {
+        let id = unpacked.layer.diff_id;
+        let (path, skeleton) = (self.layer(id), self.skeleton(id));
+        if path.exists() {
+            return Ok(false);
         }
+        // the skeleton first: a layer that is there can be written again
+        fs::rename(&unpacked.skeleton.0, &skeleton)
+            .and_then(|()| sync_parent(&skeleton))
+            .and_then(|()| fs::rename(&unpacked.tree.0, &path))
+            .and_then(|()| sync_parent(&path))
+            .map(|()| true)
+            .map_err(|source| ImageError::Write { path, source })
     }
 
     fn write(&self, id: Digest, record: &Record) -> Result<(), ImageError> {
-        record.write(&self.file(id), &self.temporary())
+        record.write(&self.file(id), &self.temporary().0)
     }
 
     fn file(&self, id: Digest) -> PathBuf {
         self.path("images").join(id.hex() + ".json")
     }
 
-    fn layer(&self, id: Digest) -> PathBuf {
+    pub(super) fn layer(&self, id: Digest) -> PathBuf {
         self.path("layers").join(id.hex())
     }
 
-    fn temporary(&self) -> PathBuf {
-        self.path("tmp")
-            .join(self.temporaries.fetch_add(1, Ordering::Relaxed).to_string())
+    pub(super) fn skeleton(&self, id: Digest) -> PathBuf {
+        self.path("skeletons").join(id.hex())
+    }
+
+    /// A path of its own for what is being made.
+    pub(super) fn temporary(&self) -> Temporary {
+        let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
+        Temporary(self.path("tmp").join(number.to_string()))
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    fn records(&self) -> MutexGuard<'_, Records> {
+    pub(super) fn records(&self) -> MutexGuard<'_, Records> {
         // a panic while it is held leaves whole records only
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A path that is gone with this.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // what stays is cleared away by the next open
-        let _ = remove_tree(&self.0);
-    }
-}
-
-fn names(directory: &Path) -> Result<Vec<String>, ImageError> {
-    let name = |entry: io::Result<DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
-    let listed = fs::read_dir(directory).and_then(|entries| entries.map(name).collect());
-    listed.map_err(|source| ImageError::Read {
-        path: directory.to_owned(),
-        source,
-    })
-}
-
-fn remove_tree(path: &Path) -> Result<(), ImageError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed.map_err(|source| ImageError::Remove {
-            path: path.to_owned(),
-            source,
-        }),
-    }
+/// A layer that was unpacked beside the others.
+pub(super) struct Unpacked {
+    pub(super) layer: Layer,
+    tree: Temporary,
+    skeleton: Temporary,
 }

@@ -1,6 +1,8 @@
 //! A directory tree that hostile names cannot lead out of: every path is resolved by the kernel beneath the root,
 //! through no symbolic link (openat2(2)).
 
+mod whiteout;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -217,12 +219,19 @@ impl Tree {
             return Ok(open(Path::new("."))?);
         };
         match open(path) {
-            Err(Errno::NOENT) => {}
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
             opened => return Ok(opened?),
         }
         let parent = self.open_directory(path.parent().unwrap_or(Path::new("")))?;
-        mkdirat(&parent, name, Mode::RWXU)?;
+        let lifted = whiteout::lift(&parent, name)?;
+        match mkdirat(&parent, name, Mode::RWXU) {
+            Err(Errno::EXIST) => return Err(Errno::NOTDIR.into()),
+            made => made?,
+        }
         let made = open(path)?;
+        if lifted {
+            whiteout::set_opaque(&made)?;
+        }
         fchmod(&made, Mode::from_raw_mode(0o755))?;
         Ok(made)
     }

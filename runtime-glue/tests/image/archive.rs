@@ -52,6 +52,11 @@ impl Archive {
         self.raw(name, EntryType::Link, target, b"")
     }
 
+    /// Adds a file under two names.
+    pub(crate) fn hard_link_pair(self) -> Self {
+        self.file("one", "twice").hard_link("two", "one")
+    }
+
     pub(crate) fn builder(&mut self) -> &mut Builder<Vec<u8>> {
         &mut self.0
     }
@@ -85,7 +90,7 @@ pub(crate) fn left_in(directory: &Path) -> Vec<String> {
             .map(|entry| entry.unwrap().path().display().to_string())
             .collect::<Vec<_>>()
     };
-    ["images", "layers", "tmp"]
+    ["images", "layers", "skeletons", "tmp"]
         .into_iter()
         .flat_map(inside)
         .collect()

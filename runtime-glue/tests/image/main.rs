@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod archive;
+mod bundle;
 mod hostile;
 mod kept;
+mod load;
 mod store;

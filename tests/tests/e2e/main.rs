@@ -13,6 +13,7 @@ mod firewall;
 mod gateway_modes;
 mod gateways;
 mod health;
+mod images;
 mod iptables;
 mod isolation;
 mod kill;

@@ -10,7 +10,7 @@ use crate::{idle, on_lab, page, reaches};
 const HOME: &str = "/run/pod";
 
 /// podman with `rnet-netavark` in the place of netavark and aardvark-dns, and a root file system of busybox's.
-fn set_up(lab: &Lab) -> Result<()> {
+pub(crate) fn set_up(lab: &Lab) -> Result<()> {
     ensure!(
         lab.try_host("command -v podman runc conmon")?.code == 0,
         "podman, runc and conmon are needed: run `make setup`"
@@ -37,7 +37,7 @@ END"
 }
 
 /// Removes what podman and runc keep for another time.
-fn put_away(lab: &Lab) -> Result<()> {
+pub(crate) fn put_away(lab: &Lab) -> Result<()> {
     // it is a mount once a namespace was made
     lab.host(&format!(
         "umount /run/netns 2>/dev/null; rm -rf {HOME} /run/containers /run/runc"
@@ -52,11 +52,11 @@ fn put_away(lab: &Lab) -> Result<()> {
     .map(drop)
 }
 
-fn podman(lab: &Lab, line: &str) -> Result<String> {
+pub(crate) fn podman(lab: &Lab, line: &str) -> Result<String> {
     lab.host(&format!("{} {line}", command()))
 }
 
-fn command() -> String {
+pub(crate) fn command() -> String {
     format!(
         "CONTAINERS_CONF={HOME}/containers.conf podman --root {HOME}/root --runroot {HOME}/runroot \
          --tmpdir {HOME}/tmp --storage-driver vfs"

@@ -189,10 +189,15 @@ fn graph_driver(daemon: &Daemon, container: &Container) -> DriverData {
         ("UpperDir", daemon.upper_dir(container)),
         ("WorkDir", daemon.work_dir(container)),
     ];
-    let data = directories.map(|(name, path)| (name.to_owned(), path.display().to_string()));
+    let directories = directories.map(|(name, path)| (name, path.display().to_string()));
+    let lower = daemon.lower_dirs(container).unwrap_or_default();
+    let lower: Vec<_> = lower.iter().map(|it| it.display().to_string()).collect();
+    let lower = Some(("LowerDir", lower.join(":"))).filter(|(_, it)| !it.is_empty());
+    let data = directories.into_iter().chain(lower);
+    let data = data.map(|(name, value)| (name.to_owned(), value));
     DriverData {
         name: "overlay2".to_owned(),
-        data: data.into(),
+        data: data.collect(),
     }
 }
 

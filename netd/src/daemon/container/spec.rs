@@ -64,6 +64,13 @@ impl Daemon {
         self.container_dir(container.id).join("work")
     }
 
+    /// The directories of its image's layers, the uppermost first, as overlayfs wants them.
+    pub fn lower_dirs(&self, container: &Container) -> Result<Vec<PathBuf>> {
+        let mut lower = self.images.layers(&self.images.find(&container.image_id)?);
+        lower.reverse();
+        Ok(lower)
+    }
+
     fn rootfs(&self, container: &Container) -> Result<Rootfs> {
         let (upper, work) = (self.upper_dir(container), self.work_dir(container));
         for path in [&upper, &work] {
@@ -72,9 +79,7 @@ impl Daemon {
                 source,
             })?;
         }
-        // overlayfs wants the uppermost first
-        let mut lower = self.images.layers(&self.images.find(&container.image_id)?);
-        lower.reverse();
+        let lower = self.lower_dirs(container)?;
         let readonly = container.host_config.readonly_rootfs.unwrap_or(false);
         Ok(Rootfs {
             lower,

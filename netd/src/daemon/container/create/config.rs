@@ -91,6 +91,11 @@ pub(super) fn merge(mut asked: ContainerConfig, image: &ImageConfig) -> Containe
         own.filter(|text| !text.is_empty())
             .or_else(|| Some(image.to_owned()))
     };
+    let volumes = asked.volumes.get_or_insert_default();
+    volumes.extend(image.volumes.keys().cloned());
+    volumes.sort_unstable();
+    volumes.dedup();
+    asked.stop_signal = filled(asked.stop_signal, &image.stop_signal);
     asked.user = filled(asked.user, &image.user);
     asked.working_dir = filled(asked.working_dir, &image.working_dir);
     asked
