@@ -1,7 +1,7 @@
 # rnet: `make demo` shows it, `make test` proves it. Both install what they need (Debian, Ubuntu) but Rust itself.
 
 PREFIX ?= /usr/local
-PACKAGES := busybox-static curl iproute2 iptables nftables podman runc
+PACKAGES := busybox-static curl iproute2 iptables nftables podman procps runc
 # peers, to measure against; one that cannot be had is left out of the tables
 BENCH_PACKAGES := netavark aardvark-dns containernetworking-plugins dnsmasq-base dnsperf
 PROGRAMS := netd rnet rnet-shim rnet-cni rnet-netavark

@@ -34,6 +34,10 @@ const NEIGHBOURS: [(&str, u64); 3] = [
     ("gc_thresh3", 65_536),
 ];
 
+/// How many packets wait for a processor (Documentation/admin-guide/sysctl/net.rst): a question for a neighbour goes to
+/// every port of every bridge at once, and those beyond this number never get it. By default it is 1,000.
+const BACKLOG: (&str, u64) = ("net/core/netdev_max_backlog", 65_536);
+
 /// The first bridge with room, given how many endpoints each has.
 pub(super) fn with_room(network: &Network, taken: &[usize]) -> Result<usize, DriverError> {
     let capacity = |shard| if shard == 0 { FIRST } else { OTHER };
@@ -91,7 +95,12 @@ pub(super) fn resources(
         mac: mac(network, shard),
         mtu,
     };
-    let mut objects: Vec<_> = neighbours(network).collect();
+    let (key, least) = BACKLOG;
+    let backlog = Object::LeastSysctl {
+        key: key.to_owned(),
+        least,
+    };
+    let mut objects: Vec<_> = neighbours(network).chain([backlog]).collect();
     objects.push(Object::Bridge(shard));
     // the host's addresses are on the first bridge, which alone answers for them
     let silent = sysctl(format!("net/ipv4/conf/{name}/arp_ignore"), "8");
@@ -160,6 +169,7 @@ mod tests {
 sysctl net/ipv4/neigh/default/gc_thresh1>=8192
 sysctl net/ipv4/neigh/default/gc_thresh2>=49152
 sysctl net/ipv4/neigh/default/gc_thresh3>=65536
+sysctl net/core/netdev_max_backlog>=65536
 link add br2-ababababab up address 02:43:ab:ab:ab:02 mtu 1400 type bridge
 sysctl net/ipv4/conf/br2-ababababab/arp_ignore=8
 sysctl net/ipv6/conf/br2-ababababab/disable_ipv6=1

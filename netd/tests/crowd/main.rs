@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use host::{CrowdedHost, alone, eventually};
 use rnet_model::Object;
 
-/// More than the 1,023 ports of a bridge (net/bridge/br_private.h, BR_MAX_PORTS).
+/// More than the 1,023 ports of a bridge (net/bridge/br_private.h, BR_MAX_PORTS), and not many more than the packets
+/// that may wait for a processor: their number is the initial network namespace's, where no test changes anything.
 const CROWD: usize = 1_060;
 /// How many endpoints of the first bridge, and how many of the shard, are asked to reach each other.
 const ASKED: usize = 12;
