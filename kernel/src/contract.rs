@@ -115,7 +115,8 @@ pub trait Host: Send + Sync {
 
     /// Tells the neighbours of a sandbox's link once which hardware address these addresses have.
     ///
-    /// Its port of the bridge forwards from then on, where the bridge leaves that to others.
+    /// Its port of the bridge forwards from then on, where the bridge leaves that to others. Of a link that is offered
+    /// to another runtime nothing is told: it is not in its place yet.
     fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError>;
 
     /// Unconnected sockets in `place`, of the family of `peer`, as many as `count`.
@@ -196,7 +197,10 @@ impl Owned {
                 [Some(Self::Namespace(*sandbox)), None]
             }
             (Place::Host, Object::Bridge(bridge)) => [link(&bridge.name), None],
-            (Place::Host, Object::Veth(veth)) => [link(&veth.name), None],
+            (Place::Host, Object::Veth(veth)) => {
+                let offered = Some(&veth.peer).filter(|peer| peer.place() == Place::Host);
+                [link(&veth.name), offered.and_then(|peer| link(&peer.name))]
+            }
             (Place::Host, Object::Patch(patch)) => [link(&patch.near.name), link(&patch.far.name)],
             _ => [None, None],
         };

@@ -130,10 +130,12 @@ impl<'a, 'b> Builder<'a, 'b> {
 
     fn make_veth(&mut self, resource: &Resource, veth: &Veth) -> Result<(), KernelError> {
         let failed = |source| refused(resource, source);
-        let sandbox = self.traveller.enter(veth.peer.sandbox)?;
+        let inside = veth.peer.sandbox;
+        let sandbox = inside.map(|id| self.traveller.enter(id)).transpose()?;
+        let namespace = sandbox.as_ref().map(|it| it.namespace.as_fd());
         let mut host = self.kernel.host();
         let bridge = index(&host, resource, &veth.bridge)?;
-        let make = request::make_veth(veth, bridge, sandbox.namespace.as_fd());
+        let make = request::make_veth(veth, bridge, namespace);
         host.request(make).map_err(failed)?;
         let port = index(&host, resource, &veth.name)?;
         let mut settings = vec![request::without_own_address(port)];
@@ -150,9 +152,10 @@ impl<'a, 'b> Builder<'a, 'b> {
 
     fn adopt_veth(&mut self, resource: &Resource, veth: &Veth) -> Result<Holder, KernelError> {
         let failed = |source| refused(resource, source);
-        let VethPeer {
-            sandbox: id, name, ..
-        } = &veth.peer;
+        let VethPeer { sandbox, name, .. } = &veth.peer;
+        let Some(id) = sandbox else {
+            return self.adopt_offered(resource, veth);
+        };
         let sandbox = self.traveller.enter(*id)?;
         let mut host = self.kernel.host();
         let link = holder(&mut host, resource, &veth.name, &InfoKind::Veth)?;
@@ -180,6 +183,25 @@ impl<'a, 'b> Builder<'a, 'b> {
             // the other end of a pair that was removed just now
             (None, _) => Ok(Holder::Doomed),
         }
+    }
+
+    /// A pair whose far end may be anywhere by now: where the near one is there, so is that.
+    fn adopt_offered(&self, resource: &Resource, veth: &Veth) -> Result<Holder, KernelError> {
+        let failed = |source| refused(resource, source);
+        let mut host = self.kernel.host();
+        let Some(link) = holder(&mut host, resource, &veth.name, &InfoKind::Veth)? else {
+            // or it is the name of the far end that is taken
+            holder(&mut host, resource, &veth.peer.name, &InfoKind::Veth)?;
+            return Ok(Holder::Doomed);
+        };
+        let bridge = index(&host, resource, &veth.bridge)?;
+        for set in [
+            request::set_port(link.index, veth.mtu, bridge),
+            request::set_port_flags(link.index, veth),
+        ] {
+            host.request(set).map_err(failed)?;
+        }
+        Ok(Holder::Adopted)
     }
 
     fn ensure_batch(&mut self, place: Place, group: &[Resource]) -> Result<(), KernelError> {

@@ -86,13 +86,16 @@ impl Host for Netlink {
 
     fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError> {
         let VethPeer { sandbox, name, mac } = &veth.peer;
-        let place = Place::Sandbox(*sandbox);
+        let place = veth.peer.place();
         let failed = |source: io::Error| KernelError::Announce {
             place,
             link: name.clone(),
             source,
         };
         self.forward(&veth.name);
+        let Some(sandbox) = sandbox else {
+            return Ok(());
+        };
         self.away(|traveller| {
             let link = traveller.enter(*sandbox)?.rtnetlink.index(name);
             let link =

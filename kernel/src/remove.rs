@@ -101,8 +101,10 @@ fn links(resource: &Resource) -> Vec<(Place, &IfName)> {
     match &resource.object {
         Object::Bridge(bridge) => vec![(Place::Host, &bridge.name)],
         Object::Veth(veth) => {
-            let peer = Place::Sandbox(veth.peer.sandbox);
-            vec![(Place::Host, &veth.name), (peer, &veth.peer.name)]
+            vec![
+                (Place::Host, &veth.name),
+                (veth.peer.place(), &veth.peer.name),
+            ]
         }
         _ => Vec::new(),
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cidr, IfName, MacAddress, Mtu, SandboxId};
+use crate::{Cidr, IfName, MacAddress, Mtu, Place, SandboxId};
 
 /// A bridge.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -36,12 +36,14 @@ pub struct Veth {
     pub peer: VethPeer,
 }
 
-/// The end of a veth pair that is made inside a sandbox, already under its final name.
+/// The far end of a veth pair: made inside a sandbox under its final name, or offered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct VethPeer {
-    /// The sandbox it is made in.
-    pub sandbox: SandboxId,
-    /// Its name there.
+    /// The sandbox it is made in; none where it is offered: it is made in the host's namespace, for another runtime to
+    /// take away, and what becomes of it there is that runtime's.
+    #[serde(default)]
+    pub sandbox: Option<SandboxId>,
+    /// Its name where it is made.
     pub name: IfName,
     /// Its hardware address.
     pub mac: MacAddress,
@@ -82,6 +84,13 @@ pub struct PatchEnd {
     pub isolated: bool,
 }
 
+impl VethPeer {
+    /// Where it is made.
+    pub fn place(&self) -> Place {
+        self.sandbox.map_or(Place::Host, Place::Sandbox)
+    }
+}
+
 impl fmt::Display for Bridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "link add {} up address {}", self.name, self.mac)?;
@@ -99,11 +108,9 @@ impl fmt::Display for Veth {
             .iter()
             .try_for_each(|mtu| write!(f, " mtu {mtu}"))?;
         let VethPeer { sandbox, name, mac } = &self.peer;
-        write!(
-            f,
-            " type veth peer {name} address {mac} netns {}",
-            sandbox.short()
-        )?;
+        write!(f, " type veth peer {name} address {mac}")?;
+        let mut inside = sandbox.iter();
+        inside.try_for_each(|sandbox| write!(f, " netns {}", sandbox.short()))?;
         f.write_str(if self.isolated { " isolated on" } else { "" })?;
         f.write_str(if self.hairpin { " hairpin on" } else { "" })
     }

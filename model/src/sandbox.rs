@@ -37,11 +37,11 @@ pub struct Guest {
     pub runtime: String,
     /// What its own runtime calls it.
     pub reference: String,
-    /// Where its network namespace is found.
-    pub namespace: PathBuf,
+    /// Where its network namespace is found; none where its runtime takes the interface there itself.
+    pub namespace: Option<PathBuf>,
     /// The process whose namespace it is, where it goes when that process ends.
     pub process: Option<u32>,
-    /// The number of that namespace: another one at the same place is another's.
+    /// The number of that namespace: another one at the same place is another's. 0 where none is known.
     pub inode: u64,
     /// Whether its runtime holds the host's ports that are published for it.
     pub holds_ports: bool,
@@ -52,6 +52,12 @@ pub struct Guest {
 }
 
 impl Sandbox {
+    /// Whether its runtime takes its interface itself, so that nothing in its namespace is rnet's.
+    pub fn takes_interface(&self) -> bool {
+        let mut guest = self.guest.iter();
+        guest.any(|it| it.namespace.is_none())
+    }
+
     /// Records other routes in place of the ones it has.
     pub fn replace_routes(&mut self, routes: Vec<Resource>) {
         self.resources

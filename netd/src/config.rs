@@ -43,6 +43,10 @@ struct Options {
     /// Where to serve the API [default: unix://RUN_DIR/rnet.sock]
     #[arg(long, short = 'H', value_name = "unix://PATH")]
     host: Option<String>,
+    /// Where dockerd finds rnet as a driver of networks and addresses; `none` leaves it out
+    /// [default: /run/docker/plugins/rnet.sock]
+    #[arg(long, value_name = "PATH")]
+    plugin_socket: Option<PathBuf>,
     /// The containers' monitor program [default: rnet-shim beside netd]
     #[arg(long, value_name = "FILE")]
     shim: Option<PathBuf>,
@@ -127,6 +131,8 @@ pub struct Config {
     pub run_dir: PathBuf,
     /// The socket the API is served on.
     pub socket: PathBuf,
+    /// The socket dockerd is served on, if it is.
+    pub plugin_socket: Option<PathBuf>,
     /// The containers' monitor program.
     pub shim: PathBuf,
     /// The containers' parent cgroup.
@@ -160,6 +166,10 @@ impl Flags {
             Some(host) => socket(&host)?,
             None => run_dir.join("rnet.sock"),
         };
+        let plugin_socket = flags
+            .plugin_socket
+            .or(file.plugin_socket)
+            .unwrap_or_else(|| "/run/docker/plugins/rnet.sock".into());
         let cgroup_parent = flags.cgroup_parent.or(file.cgroup_parent);
         Ok(Config {
             state_dir: flags
@@ -168,6 +178,7 @@ impl Flags {
                 .unwrap_or_else(|| "/var/lib/rnet".into()),
             run_dir,
             socket,
+            plugin_socket: Some(plugin_socket).filter(|it| it.as_os_str() != "none"),
             shim: flags.shim.or(file.shim).map_or_else(beside_me, Ok)?,
             cgroup_parent: cgroup_parent.unwrap_or_else(|| "rnet".to_owned()),
             bridge,
@@ -235,6 +246,10 @@ mod tests {
         assert_eq!(config.firewall, FirewallBackend::Iptables);
         assert_eq!(config.socket, Path::new("/r/rnet.sock"));
         assert_eq!(config.cgroup_parent, "rnet");
+        let dockers = config.plugin_socket.unwrap();
+        assert_eq!(dockers, Path::new("/run/docker/plugins/rnet.sock"));
+        let without = settle(&["--plugin-socket", "none"]).unwrap();
+        assert_eq!(without.plugin_socket, None);
         let pools = |base: &str| {
             let pool = format!("base={base},size=24").parse().unwrap();
             Pools::new(vec![pool]).unwrap()

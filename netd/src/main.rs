@@ -10,12 +10,14 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use netd::config::{Config, FirewallBackend, Flags};
 use netd::daemon::{Daemon, Hands, Settings};
+use netd::plugin::Door;
 use netd::{api, store};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rnet_kernel::{Firewall, Iptables, Netlink, Nftables};
 use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> Result<()> {
@@ -31,7 +33,8 @@ fn main() -> Result<()> {
         .build()
         .context("cannot start threads")?;
     let (daemon, listener) = build(&config, runtime.handle())?;
-    runtime.block_on(run(Arc::clone(&daemon), listener))?;
+    let door = runtime.block_on(async { dockers_door(config.plugin_socket.as_deref()) });
+    runtime.block_on(run(Arc::clone(&daemon), listener, door))?;
     runtime.block_on(daemon.drain_names());
     daemon.rest();
     tracing::info!("drained");
@@ -83,7 +86,9 @@ fn firewall(backend: FirewallBackend) -> Result<Arc<dyn Firewall>> {
 }
 
 /// Serves until it is told to stop; requests under way are finished.
-async fn run(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
+async fn run(daemon: Arc<Daemon>, listener: UnixListener, door: Option<Door>) -> Result<()> {
+    let closing = CancellationToken::new();
+    let close = closing.clone().drop_guard();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let stop = async move {
@@ -92,15 +97,25 @@ async fn run(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: containers go on, requests under way are finished");
+        drop(close);
         // no supervisor to tell is no failure
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     };
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!("ready");
+    let dockers = async {
+        if let Some(door) = door {
+            door.serve(Arc::clone(&daemon), closing).await;
+        }
+    };
+    let serve = async {
+        let served = api::serve(listener, Arc::clone(&daemon), stop);
+        tokio::join!(served, dockers).0
+    };
     let served = tokio::select! {
-        served = api::serve(listener, Arc::clone(&daemon), stop) => served,
+        served = serve => served,
         // names resolve without it, by what the host's resolv.conf said last
-        never = follow(daemon) => match never {},
+        never = follow(Arc::clone(&daemon)) => match never {},
     };
     served.context("cannot serve the API")
 }
@@ -111,6 +126,15 @@ async fn follow(daemon: Arc<Daemon>) -> Infallible {
         tracing::error!("containers do not follow the host's resolv.conf: {error}");
     }
     std::future::pending().await
+}
+
+/// Where dockerd comes in; a host that cannot have it goes without.
+fn dockers_door(socket: Option<&Path>) -> Option<Door> {
+    let socket = socket?;
+    let opened = Door::open(socket).inspect_err(|error| {
+        tracing::info!("dockerd is not served on {}: {error}", socket.display());
+    });
+    opened.ok()
 }
 
 /// The API's socket, in place of one that a dead daemon left.

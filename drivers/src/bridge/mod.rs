@@ -82,7 +82,7 @@ impl Driver for Bridge {
             isolated: !options.icc,
             hairpin: facts.bridges_filter,
             peer: VethPeer {
-                sandbox: endpoint.sandbox,
+                sandbox: Some(endpoint.sandbox),
                 name: endpoint.ifname.clone(),
                 mac: endpoint.mac,
             },

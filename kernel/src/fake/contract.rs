@@ -291,7 +291,8 @@ impl Host for FakeKernel {
     /// Cannot fail, as it is nobody's step: it happens whenever it is due.
     fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError> {
         let mut state = self.state();
-        state.world.need_namespace(veth.peer.sandbox)?;
+        let mut inside = veth.peer.sandbox.into_iter();
+        inside.try_for_each(|sandbox| state.world.need_namespace(sandbox))?;
         state
             .announced
             .push((veth.peer.clone(), addresses.to_vec()));

@@ -27,7 +27,7 @@ fn endpoint() -> Vec<Resource> {
         mtu: None,
     };
     let peer = VethPeer {
-        sandbox: SANDBOX,
+        sandbox: Some(SANDBOX),
         name: name("eth0"),
         mac: MAC,
     };

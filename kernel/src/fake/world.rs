@@ -81,7 +81,7 @@ impl World {
     /// A namespace goes with all that is in it, and both ends of its pairs.
     pub(super) fn remove_namespace(&mut self, sandbox: SandboxId) {
         let inside = |it: &Resource| match &it.object {
-            Object::Veth(veth) => veth.peer.sandbox == sandbox,
+            Object::Veth(veth) => veth.peer.sandbox == Some(sandbox),
             _ => namespace(it) == Some(sandbox) || it.place == Place::Sandbox(sandbox),
         };
         self.resources.retain(|it| !inside(it));
@@ -93,7 +93,7 @@ impl World {
         gone.extend(
             self.veths()
                 .filter(|veth| veth.name == *name)
-                .map(|veth| (Place::Sandbox(veth.peer.sandbox), veth.peer.name.clone())),
+                .map(|veth| (veth.peer.place(), veth.peer.name.clone())),
         );
         let goes = |it: &Resource| match &it.object {
             Object::Bridge(bridge) => bridge.name == *name,
@@ -138,21 +138,21 @@ impl World {
     }
 
     fn need_room_for(&self, veth: &Veth) -> Result<(), KernelError> {
-        self.need_namespace(veth.peer.sandbox)?;
+        let mut inside = veth.peer.sandbox.into_iter();
+        inside.try_for_each(|sandbox| self.need_namespace(sandbox))?;
         self.need_link(Place::Host, &veth.bridge)?;
         self.need_name(&veth.name)?;
         let taken = |other: &Veth| {
             other.name != veth.name
                 && (other.peer.sandbox, &other.peer.name) == (veth.peer.sandbox, &veth.peer.name)
         };
-        if self.veths().any(taken) {
-            let name = veth.peer.name.clone();
-            return Err(KernelError::NameTaken {
-                sandbox: veth.peer.sandbox,
-                name,
-            });
+        match veth.peer.sandbox.filter(|_| self.veths().any(taken)) {
+            Some(sandbox) => Err(KernelError::NameTaken {
+                sandbox,
+                name: veth.peer.name.clone(),
+            }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn need_link(&self, place: Place, link: &IfName) -> Result<(), KernelError> {
@@ -160,9 +160,9 @@ impl World {
             Object::Bridge(Bridge { name, .. }) | Object::Adopted(Adopted { name, .. }) => {
                 place == Place::Host && name == link
             }
-            Object::Veth(veth) if place == Place::Host => veth.name == *link,
             Object::Veth(veth) => {
-                place == Place::Sandbox(veth.peer.sandbox) && veth.peer.name == *link
+                place == Place::Host && veth.name == *link
+                    || place == veth.peer.place() && veth.peer.name == *link
             }
             _ => false,
         };

@@ -100,7 +100,7 @@ fn port(sandbox: SandboxId, of: IfName, number: u8, isolated: bool) -> Vec<Resou
             hairpin: false,
             mtu: None,
             peer: VethPeer {
-                sandbox,
+                sandbox: Some(sandbox),
                 name: name("eth0"),
                 mac: mac(number),
             },

@@ -1,15 +1,16 @@
 //! Network namespaces that others made.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::channel;
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
-use rnet_kernel::{Host, Kernel, KernelError};
+use rnet_kernel::{Host, Kernel, KernelError, Owned};
 use rnet_model::{Object, Resource, SandboxId};
 
-use crate::lab::{endpoint, eventually, lab, pins, sandbox};
+use crate::lab::{endpoint, eventually, lab, pins, sandbox, veth};
 
 /// Calls `test` with the path of a network namespace that a thread of its own is in.
 fn with_guest(test: impl FnOnce(&Path)) {
@@ -69,6 +70,46 @@ fn a_guest_is_attached_and_goes_on_without() {
                 !in_guest(path, "ip link").contains("eth0")
             });
         });
+        lab.remove(&bridge);
+        lab.is_empty_soon();
+    });
+}
+
+#[test]
+fn an_interface_that_is_offered_is_taken_comes_back_and_is_made_again_when_it_is_lost() {
+    lab(|lab| {
+        let bridge = lab.bridge();
+        let mut resource = veth(sandbox(), 2, "offer2");
+        if let Object::Veth(veth) = &mut resource.object {
+            veth.peer.sandbox = None;
+        }
+        let offered = [resource];
+        lab.ensure(&offered);
+        lab.ensure(&offered);
+        let both: BTreeSet<Owned> = Owned::of(&offered[0]).collect();
+        let owned = || BTreeSet::from_iter(lab.kernel.owned().unwrap());
+        assert!(both.len() == 2 && both.is_subset(&owned()));
+
+        with_guest(|path| {
+            // as another runtime takes it, and gives it back
+            lab.ip(&format!("link set offer2 netns {}", path.display()));
+            in_guest(path, "ip link set offer2 name eth0");
+            lab.ensure(&offered);
+            assert!(in_guest(path, "ip link show eth0").contains("mtu 1400"));
+            in_guest(path, "ip link set eth0 name offer2");
+            in_guest(
+                path,
+                &format!("ip link set offer2 netns {}", nix::unistd::gettid()),
+            );
+            assert!(both.is_subset(&owned()));
+            lab.ip(&format!("link set offer2 netns {}", path.display()));
+        });
+        eventually("it went with the namespace", || {
+            !lab.links().contains("veth2")
+        });
+        lab.ensure(&offered);
+        assert!(both.is_subset(&owned()));
+        lab.remove(&offered);
         lab.remove(&bridge);
         lab.is_empty_soon();
     });

@@ -177,7 +177,7 @@ pub(crate) fn veth(sandbox: SandboxId, number: u8, ifname: &str) -> Resource {
         hairpin: false,
         mtu: Some(1400.try_into().unwrap()),
         peer: VethPeer {
-            sandbox,
+            sandbox: Some(sandbox),
             name: name(ifname),
             mac: mac(number),
         },

@@ -165,7 +165,7 @@ fn read(body: CreateRequest) -> Result<GuestRequest> {
         name,
         hostname: body.hostname.unwrap_or_default(),
         runtime: body.runtime.unwrap_or_else(|| "api".to_owned()),
-        namespace,
+        namespace: Some(namespace),
         process: body.pid,
         dns: dns_config(body.dns, body.dns_search, body.dns_options)?,
         port_bindings: body.port_bindings,

@@ -135,7 +135,7 @@ mod tests {
             hairpin: false,
             mtu: None,
             peer: VethPeer {
-                sandbox: SANDBOX,
+                sandbox: Some(SANDBOX),
                 name: "eth0".parse().unwrap(),
                 mac: "02:00:00:00:00:01".parse().unwrap(),
             },

@@ -11,22 +11,19 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use rnet_drivers::Driver;
 use rnet_ipam::{Holder, IpamError, LeaseRequest, lease};
 use rnet_model::{
-    Cidr, Endpoint, EndpointId, EndpointSettings, HostFacts, IfName, InvalidIfName, MacAddress,
-    Network, NetworkId, Object, Phase, Resource, Sandbox, SandboxId,
+    Endpoint, EndpointId, EndpointSettings, HostFacts, IfName, Network, NetworkId, Object, Phase,
+    Resource, Sandbox, SandboxId,
 };
 
+use super::interface::{IFNAME_OPTION, hardware_address, ifname};
 use super::network::{find_driver, grown, refused_by};
 use super::ports::{Families, PortRequest};
 use super::{Daemon, random_bytes};
 use crate::error::{Error, Result};
 use crate::project;
 use crate::state::{Change, State};
-
-/// The endpoint option that names the interface inside the sandbox (Docker Engine API 1.49).
-const IFNAME_OPTION: &str = "com.docker.network.endpoint.ifname";
 
 /// An endpoint someone asks for.
 #[derive(Clone, Debug)]
@@ -58,17 +55,19 @@ impl Daemon {
     /// start of the daemon unless a container that is on record as running calls it its own.
     pub fn create_sandbox(&self, mut sandbox: Sandbox, requests: &[EndpointRequest]) -> Result<()> {
         let namespace = match &sandbox.guest {
-            None => Object::Namespace(sandbox.id),
-            Some(guest) => Object::GuestNamespace {
+            None => Some(Object::Namespace(sandbox.id)),
+            Some(guest) => guest.namespace.clone().map(|path| Object::GuestNamespace {
                 sandbox: sandbox.id,
-                path: guest.namespace.clone(),
-            },
+                path,
+            }),
         };
-        let made_first = [
-            Resource::host(namespace),
-            Resource::sandbox(sandbox.id, Object::Up(loopback())),
-        ];
-        sandbox.resources.splice(0..0, made_first);
+        if let Some(namespace) = namespace {
+            let made_first = [
+                Resource::host(namespace),
+                Resource::sandbox(sandbox.id, Object::Up(loopback())),
+            ];
+            sandbox.resources.splice(0..0, made_first);
+        }
         self.realise(self.reserve(sandbox, requests, true)?)
     }
 
@@ -120,8 +119,12 @@ impl Daemon {
                 &state, &sandbox, present, request, &asked, &facts,
             )?);
         }
-        let all = state.endpoints_of(sandbox.id).chain(&endpoints);
-        let routes = project::default_routes(&state, sandbox.id, all);
+        let routes = if sandbox.takes_interface() {
+            Vec::new()
+        } else {
+            let all = state.endpoints_of(sandbox.id).chain(&endpoints);
+            project::default_routes(&state, sandbox.id, all)
+        };
         let mut resources = if whole {
             sandbox.resources.clone()
         } else {
@@ -253,12 +256,16 @@ fn endpoint<'a>(
     };
     refuse_reserved(state, network, sandbox, &wanted)?;
     let addresses = lease(network, &wanted, state.addresses(network.id).held())?;
+    let id = EndpointId::from_bytes(random_bytes());
     let mut endpoint = Endpoint {
-        id: EndpointId::from_bytes(random_bytes()),
+        id,
         network: network.id,
         sandbox: sandbox.id,
         phase: Phase::Attaching,
-        ifname: ifname(driver, network, &settings, present, asked)?,
+        ifname: match sandbox.takes_interface() {
+            true => project::offered_name(id),
+            false => ifname(driver, network, &settings, present, asked)?,
+        },
         mac: settings
             .mac_address
             .unwrap_or_else(|| hardware_address(network.id, &addresses)),
@@ -273,6 +280,14 @@ fn endpoint<'a>(
     endpoint.resources = driver
         .endpoint_resources(network, &endpoint, facts)
         .map_err(refused_by(driver, network))?;
+    if sandbox.takes_interface() {
+        endpoint.resources = project::offered(endpoint.resources).ok_or_else(|| {
+            Error::invalid(format!(
+                "a network of driver {} has no interface to hand over: use one of driver bridge",
+                network.driver
+            ))
+        })?;
+    }
     Ok(endpoint)
 }
 
@@ -295,56 +310,6 @@ fn refuse_reserved(
         }
     }
     Ok(())
-}
-
-/// The same for whoever is given an address next, so that neighbours who still know it are right.
-fn hardware_address(network: NetworkId, addresses: &[Cidr]) -> MacAddress {
-    let [first, second, ..] = network.bytes();
-    let mut bytes = [first, second, 0, 0, 0, 0];
-    let address = match addresses.first().map(|cidr| cidr.ip()) {
-        Some(IpAddr::V4(address)) => address.octets().to_vec(),
-        Some(IpAddr::V6(address)) => address.octets().to_vec(),
-        None => random_bytes::<4>().to_vec(),
-    };
-    for (index, byte) in address.into_iter().enumerate() {
-        bytes[2 + index % 4] ^= byte;
-    }
-    MacAddress::local(bytes)
-}
-
-/// The name asked for, or the network's prefix with the lowest number that no interface of the sandbox has and none of
-/// those in the making has `asked` for.
-fn ifname<'a>(
-    driver: &dyn Driver,
-    network: &Network,
-    settings: &EndpointSettings,
-    present: impl Iterator<Item = &'a Endpoint> + Clone,
-    asked: &[&str],
-) -> Result<IfName> {
-    let is_free = |name: &str| {
-        present
-            .clone()
-            .all(|endpoint| endpoint.ifname.as_str() != name)
-    };
-    let name = match settings.driver_options.get(IFNAME_OPTION) {
-        Some(name) if is_free(name) => name.clone(),
-        Some(name) => {
-            let taken =
-                format!("interface name {name} is taken by another network of the container");
-            return Err(Error::Conflict(taken));
-        }
-        None => {
-            let prefix = driver
-                .interface_prefix(network)
-                .map_err(refused_by(driver, network))?;
-            let mut names = (0..).map(|number| format!("{prefix}{number}"));
-            names
-                .find(|name| is_free(name) && !asked.contains(&name.as_str()))
-                .expect("there are more numbers than interfaces")
-        }
-    };
-    name.parse()
-        .map_err(|error: InvalidIfName| Error::invalid(error.to_string()))
 }
 
 fn loopback() -> IfName {

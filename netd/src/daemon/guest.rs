@@ -38,8 +38,8 @@ pub struct GuestRequest {
     pub hostname: String,
     /// Its runtime, in a word.
     pub runtime: String,
-    /// Where its network namespace is found; absolute.
-    pub namespace: PathBuf,
+    /// Where its network namespace is found; absolute. None where its runtime takes the interface there itself.
+    pub namespace: Option<PathBuf>,
     /// The process whose namespace it is, where it shall go when that process ends.
     pub process: Option<u32>,
     /// How names are resolved in it.
@@ -120,7 +120,10 @@ impl Daemon {
             let guests = guests.filter_map(|it| Some((it.clone(), it.guest.clone()?)));
             guests.collect()
         });
-        guests.retain(|(_, guest)| !inode(&guest.namespace).is_ok_and(|it| it == guest.inode));
+        guests.retain(|(_, guest)| {
+            let namespace = guest.namespace.as_deref();
+            namespace.is_some_and(|it| !inode(it).is_ok_and(|it| it == guest.inode))
+        });
         guests
     }
 
@@ -184,6 +187,11 @@ impl Daemon {
         self.lives.hold(container, || {
             let guest = self.find_guest(&container.to_string())?;
             may_join(network, settings)?;
+            if guest.takes_interface() {
+                return Err(Error::invalid(format!(
+                    "sandbox {reference} takes its interface from rnet itself: connect it with its own runtime"
+                )));
+            }
             let hostname = "";
             self.connect_sandbox(guest.id, endpoint(&guest, network, hostname, settings))
         })
@@ -221,18 +229,10 @@ fn new_sandbox(state: &State, container: ContainerId, request: &GuestRequest) ->
         );
         return Err(Error::Conflict(taken));
     }
-    let inode = inode(namespace).map_err(|error| {
-        let namespace = namespace.display();
-        Error::invalid(format!("no network namespace at {namespace}: {error}"))
-    })?;
-    let mut guests = state.sandboxes().filter_map(|it| it.guest.as_ref());
-    if let Some(other) = guests.find(|it| it.inode == inode) {
-        return Err(Error::Conflict(format!(
-            "network namespace {} is that of sandbox {} already",
-            namespace.display(),
-            other.name
-        )));
-    }
+    let inode = match namespace {
+        Some(namespace) => own_inode(state, namespace)?,
+        None => 0,
+    };
     Ok(Sandbox {
         id: SandboxId::from_bytes(random_bytes()),
         container,
@@ -251,6 +251,23 @@ fn new_sandbox(state: &State, container: ContainerId, request: &GuestRequest) ->
         ports: Vec::new(),
         resources: Vec::new(),
     })
+}
+
+/// The number of a namespace that no other guest lives in.
+fn own_inode(state: &State, namespace: &Path) -> Result<u64> {
+    let inode = inode(namespace).map_err(|error| {
+        let namespace = namespace.display();
+        Error::invalid(format!("no network namespace at {namespace}: {error}"))
+    })?;
+    let mut guests = state.sandboxes().filter_map(|it| it.guest.as_ref());
+    match guests.find(|it| it.inode == inode) {
+        None => Ok(inode),
+        Some(other) => Err(Error::Conflict(format!(
+            "network namespace {} is that of sandbox {} already",
+            namespace.display(),
+            other.name
+        ))),
+    }
 }
 
 /// The endpoints asked for, and the families they give the guest.

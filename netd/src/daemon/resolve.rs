@@ -53,13 +53,13 @@ impl Daemon {
             let names = endpoints.filter_map(|endpoint| names(state, endpoint));
             (view(state, sandbox, &host), names.collect::<Vec<_>>())
         });
-        let Some(view) = view else { return Ok(()) };
+        let sees = view.is_some();
         self.resolver.update(|directory| {
             names.into_iter().for_each(|names| directory.put(names));
-            directory.put_view(view);
+            view.into_iter().for_each(|view| directory.put_view(view));
         });
         drop(naming);
-        if !self.resolver.serves(sandbox) {
+        if sees && !self.resolver.serves(sandbox) {
             let sockets = self.hands.host.resolver_sockets(sandbox)?;
             self.resolver.serve(sandbox, sockets.udp, sockets.tcp)?;
             self.leave_sockets(sandbox);
@@ -153,9 +153,9 @@ fn parse(path: &str) -> ResolvConf {
     ResolvConf::parse(&fs::read_to_string(path).unwrap_or_default())
 }
 
-/// What a sandbox sees; none where it is on no network that resolves names.
+/// What a sandbox sees; none where it is on no network that resolves names, or its runtime resolves them.
 pub(super) fn view(state: &State, sandbox: SandboxId, host: &ResolvConf) -> Option<View> {
-    let record = state.sandbox(sandbox)?;
+    let record = state.sandbox(sandbox).filter(|it| !it.takes_interface())?;
     let networks = project::in_order(state, state.endpoints_of(sandbox)).into_iter();
     let networks = networks
         .filter(|(_, network, _)| network.is_user_defined())

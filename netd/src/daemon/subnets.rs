@@ -1,18 +1,21 @@
 //! The subnets of a new network, with an eye on what the host reaches already.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::PoisonError;
 
 use imbl::{OrdSet, ordset};
-use rnet_ipam::{IpamError, NetworkRequest, Space, SubnetRequest, plan};
-use rnet_model::{Cidr, Network, Subnet};
+use rnet_ipam::{IpamError, LeaseRequest, NetworkRequest, Space, SubnetRequest, lease, plan};
+use rnet_model::{Cidr, Network, NetworkId, Subnet};
 use sha2::{Digest, Sha256};
 
 use super::Daemon;
 use super::resolve::host_resolv_conf;
 use crate::error::{Error, Result};
-use crate::state::State;
+use crate::state::{Change, State};
 
 /// What tells this machine from others: its id (machine-id(5)), or where it has none that of its uptime (random(4)).
 const IDENTITIES: [&str; 2] = ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"];
@@ -50,15 +53,83 @@ impl Daemon {
         network: &Network,
         subnets: Vec<SubnetRequest>,
     ) -> Result<Vec<Subnet>> {
+        self.plan_beside(
+            NetworkRequest {
+                subnets,
+                ipv4: network.enable_ipv4,
+                ipv6: network.enable_ipv6,
+                global_id: global_id(&self.settings.state_dir),
+            },
+            &BTreeSet::new(),
+        )
+    }
+
+    /// Decides on one subnet of a network that somebody else is about to make; others were `promised` before.
+    pub fn plan_pool(
+        &self,
+        subnet: SubnetRequest,
+        v4: bool,
+        promised: &BTreeSet<Cidr>,
+    ) -> Result<Subnet> {
         let request = NetworkRequest {
-            subnets,
-            ipv4: network.enable_ipv4,
-            ipv6: network.enable_ipv6,
+            subnets: vec![subnet],
+            ipv4: v4,
+            ipv6: !v4,
             global_id: global_id(&self.settings.state_dir),
         };
+        let mut planned = self.plan_beside(request, promised)?.into_iter();
+        let none = || Error::invalid("invalid subnet: it is of the other family");
+        planned.next().ok_or_else(none)
+    }
+
+    /// Leases an address of a network's subnet to somebody who makes an endpoint with it next: this one, or the next
+    /// that is free, in a part of the subnet where one is given.
+    ///
+    /// Nothing is held: the search for the next address goes on behind this one, and so nobody is given it meanwhile
+    /// unless it is asked for by itself, or all others are taken.
+    pub fn lease_address(
+        &self,
+        network: NetworkId,
+        subnet: Cidr,
+        range: Option<Cidr>,
+        wanted: Option<IpAddr>,
+    ) -> Result<Cidr> {
+        let mut state = self.state();
+        let found = state.network(network).cloned();
+        let mut network = found.ok_or_else(|| Error::no_such_network(network.to_string()))?;
+        network.subnets.retain(|it| it.subnet == subnet);
+        for it in &mut network.subnets {
+            it.ip_range = range.or(it.ip_range);
+        }
+        let request = LeaseRequest {
+            ipv4: wanted.filter(IpAddr::is_ipv4),
+            ipv6: wanted.filter(IpAddr::is_ipv6),
+            before: &[],
+        };
+        let addresses = state.addresses(network.id);
+        let leased = lease(&network, &request, addresses.held())?;
+        let leased = *leased.first().ok_or_else(|| {
+            Error::invalid(format!("network {} has no subnet {subnet}", network.name))
+        })?;
+        if wanted.is_none() {
+            let mark = addresses.mark_at(network.id, leased.ip());
+            self.commit(&mut state, vec![Change::PutMark(mark)])?;
+        }
+        Ok(leased)
+    }
+
+    fn plan_beside(
+        &self,
+        request: NetworkRequest,
+        promised: &BTreeSet<Cidr>,
+    ) -> Result<Vec<Subnet>> {
         let reached = self.reached()?;
         self.read(|state| {
-            plan(&request, &self.settings.pools, state.subnets(), &reached)
+            let mut taken = Cow::Borrowed(state.subnets());
+            if !promised.is_empty() {
+                taken.to_mut().extend(promised.iter().copied());
+            }
+            plan(&request, &self.settings.pools, &taken, &reached)
                 .map_err(|error| with_holder(state, error))
         })
     }

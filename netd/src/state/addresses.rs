@@ -64,19 +64,33 @@ impl Addresses {
         let settings = &endpoint.settings;
         let fixed = [settings.ipv4_address, settings.ipv6_address];
         let leased = endpoint.addresses.iter().map(|cidr| cidr.ip());
-        let mut addresses: Vec<_> = leased
+        let addresses: Vec<_> = leased
             .filter(|it| !fixed.contains(&Some(*it)) && !before.contains(it))
             .collect();
+        LeaseMark {
+            network: endpoint.network,
+            addresses: self.after(addresses),
+            mixed: self.mixed || !follows_from_addresses(endpoint),
+        }
+    }
+
+    /// The mark that an address leaves which is leased before its endpoint is made.
+    pub fn mark_at(&self, network: NetworkId, address: IpAddr) -> LeaseMark {
+        LeaseMark {
+            network,
+            addresses: self.after(vec![address]),
+            mixed: self.mixed,
+        }
+    }
+
+    /// The addresses leased last once these are, at most one a family.
+    fn after(&self, mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
         let kept = self.last.iter().filter(|last| {
             let same_family = |it: &&IpAddr| it.is_ipv4() == last.is_ipv4();
             addresses.iter().find(same_family).is_none()
         });
         addresses.extend(kept.copied().collect::<Vec<_>>());
-        LeaseMark {
-            network: endpoint.network,
-            addresses,
-            mixed: self.mixed || !follows_from_addresses(endpoint),
-        }
+        addresses
     }
 
     pub(super) fn set_mark(&mut self, mark: LeaseMark) {

@@ -7,6 +7,7 @@ mod firewall;
 mod general;
 mod host;
 mod networks;
+mod plugin;
 mod sandboxes;
 mod serving;
 mod templates;

@@ -6,6 +6,7 @@ mod announcements;
 mod cni;
 mod default_bridge;
 mod dns;
+mod docker;
 mod endpoints;
 mod errors;
 mod filters;

@@ -77,7 +77,7 @@ pub(in crate::api) fn shown(daemon: &Daemon, sandbox: &Sandbox) -> Option<Shown>
         name,
         reference,
         runtime,
-        namespace: namespace.display().to_string(),
+        namespace: namespace.map_or_else(String::new, |it| it.display().to_string()),
         created: created.to_string(),
         labels,
         resolv_conf: daemon.resolv_conf_of(sandbox),

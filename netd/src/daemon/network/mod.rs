@@ -20,6 +20,11 @@ use crate::state::Change;
 impl Daemon {
     /// Makes a network: records it, then lets its kernel resources exist.
     pub fn create_network(&self, request: NetworkRequest) -> Result<NetworkId> {
+        self.create_network_as(NetworkId::from_bytes(random_bytes()), request)
+    }
+
+    /// The same with an id that somebody else gave it, which no network may have.
+    pub fn create_network_as(&self, id: NetworkId, request: NetworkRequest) -> Result<NetworkId> {
         let name = request.name.clone();
         if name.trim().is_empty() {
             return Err(Error::invalid("invalid network name: it is empty"));
@@ -33,7 +38,20 @@ impl Daemon {
             let refusal = format!("only one instance of \"{driver_name}\" network is allowed");
             return Err(Error::Forbidden(refusal));
         }
-        self.make_network(NetworkId::from_bytes(random_bytes()), request)
+        self.make_network(id, request)
+    }
+
+    /// Gives a network a label of that value, or takes it away.
+    pub fn label_network(&self, id: NetworkId, label: &str, value: Option<&str>) -> Result<()> {
+        let mut state = self.state();
+        let Some(mut network) = state.network(id).cloned() else {
+            return Err(Error::no_such_network(id.to_string()));
+        };
+        match value {
+            Some(value) => network.labels.insert(label.to_owned(), value.to_owned()),
+            None => network.labels.remove(label),
+        };
+        self.commit(&mut state, vec![Change::PutNetwork(network)])
     }
 
     /// Removes a network nobody is attached to.
