@@ -54,7 +54,10 @@ fn stop_dockerd(lab: &Lab) -> Result<()> {
 /// Removes what dockerd and its containerd keep for another time.
 fn put_away(lab: &Lab) -> Result<()> {
     stop_dockerd(lab)?;
-    lab.host(&format!("rm -rf {HOME} /run/containerd"))?;
+    // one that was killed left its mounts
+    lab.host(&format!(
+        "grep -o ' {HOME}/[^ ]*' /proc/mounts | sort -r | xargs -r umount; rm -rf {HOME} /run/containerd"
+    ))?;
     let group = lab.control_group();
     eventually(|| {
         lab.host(&format!(
@@ -138,7 +141,7 @@ fn a_network_of_rnet_s_is_joined_by_docker_and_outlives_it() -> Result<()> {
         assert!(reaches(lab, "own", "web")?);
 
         // a dockerd that comes back removes what the last one left
-        lab.host(&format!("kill -9 $(pgrep -f [r]un/dock/exec)"))?;
+        lab.host("kill -9 $(pgrep -f [r]un/dock/exec)")?;
         start_dockerd(lab)?;
         eventually(|| {
             let guests =
