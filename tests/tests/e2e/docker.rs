@@ -31,13 +31,13 @@ fn beside_docker(story: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
 }
 
 /// Starts dockerd on paths of its own.
-fn start_dockerd(lab: &Lab) -> Result<()> {
+fn start_dockerd(lab: &Lab, flags: &str) -> Result<()> {
     let group = lab.control_group();
     lab.host(&format!(
         "mkdir -p {HOME}
          dockerd --data-root {HOME}/data --exec-root {HOME}/exec -H unix://{HOME}/docker.sock \
          --pidfile {HOME}/dockerd.pid --bridge none --iptables=false --ip6tables=false --ip-forward=false \
-         --storage-driver vfs --cgroup-parent /{group} >>{HOME}/log 2>&1 </dev/null &"
+         {flags} --storage-driver vfs --cgroup-parent /{group} >>{HOME}/log 2>&1 </dev/null &"
     ))?;
     let log = || lab.host(&format!("tail -n 40 {HOME}/log"));
     eventually(|| docker(lab, "version")).or_else(|error| Err(error.context(log()?)))?;
@@ -87,7 +87,7 @@ fn web(lab: &Lab, machine: &str) -> Result<()> {
 #[test]
 fn containers_of_docker_and_of_rnet_are_on_one_network() -> Result<()> {
     beside_docker(|lab| {
-        start_dockerd(lab)?;
+        start_dockerd(lab, "")?;
         import_busybox(lab)?;
         let before = lab.host("ip -brief link; ip route; nft list ruleset")?;
         docker(lab, &format!("{CREATE} shared"))?;
@@ -134,7 +134,7 @@ fn a_network_of_rnet_s_is_joined_by_docker_and_outlives_it() -> Result<()> {
     beside_docker(|lab| {
         lab.host("rnet network create --subnet 10.91.0.0/24 --ipv6 --subnet fd91::/64 shared")?;
         idle(lab, "own", "--network shared")?;
-        start_dockerd(lab)?;
+        start_dockerd(lab, "")?;
         import_busybox(lab)?;
         docker(lab, &format!("{CREATE} shared"))?;
         docker(lab, WEB)?;
@@ -142,7 +142,7 @@ fn a_network_of_rnet_s_is_joined_by_docker_and_outlives_it() -> Result<()> {
 
         // a dockerd that comes back removes what the last one left
         lab.host("kill -9 $(pgrep -f [r]un/dock/exec)")?;
-        start_dockerd(lab)?;
+        start_dockerd(lab, "")?;
         eventually(|| {
             let guests =
                 lab.host("curl -s --unix-socket /run/rnet/rnet.sock http://rnet/sandboxes/json")?;
@@ -154,6 +154,38 @@ fn a_network_of_rnet_s_is_joined_by_docker_and_outlives_it() -> Result<()> {
         docker(lab, "rm -f web")?;
         docker(lab, "network rm shared")?;
         lab.host("rnet network inspect shared && rnet rm -f own && rnet network rm shared")?;
+        end_ipv6_forwarding(lab)?;
+        put_away(lab)
+    })
+}
+
+#[test]
+fn a_dockerd_that_restores_its_containers_finds_them_on_their_networks() -> Result<()> {
+    beside_docker(|lab| {
+        start_dockerd(lab, "--live-restore")?;
+        import_busybox(lab)?;
+        docker(lab, &format!("{CREATE} shared"))?;
+        docker(
+            lab,
+            "network create -d rnet --ipam-driver rnet -o rnet.network=second second",
+        )?;
+        docker(lab, WEB)?;
+        docker(lab, "network connect --driver-opt rnet.name=web second web")?;
+        idle(lab, "own", "--network second")?;
+        assert!(reaches(lab, "own", "web")?);
+
+        stop_dockerd(lab)?;
+        web(lab, "outside")?;
+        lab.restart_netd()?;
+        web(lab, "outside")?;
+        start_dockerd(lab, "--live-restore")?;
+        assert!(reaches(lab, "own", "web")?);
+        docker(lab, "network disconnect second web")?;
+        lab.host("rnet rm -f own")?;
+        web(lab, "outside")?;
+
+        docker(lab, "rm -f web")?;
+        docker(lab, "network rm shared second")?;
         end_ipv6_forwarding(lab)?;
         put_away(lab)
     })
