@@ -190,3 +190,27 @@ fn a_dockerd_that_restores_its_containers_finds_them_on_their_networks() -> Resu
         put_away(lab)
     })
 }
+
+#[test]
+fn docker_leads_containers_out_and_publishes_their_ports_where_it_is_asked_to() -> Result<()> {
+    beside_docker(|lab| {
+        start_dockerd(lab, "")?;
+        import_busybox(lab)?;
+        docker(lab, &format!("{CREATE} -o rnet.gateway=docker shared"))?;
+        docker(lab, WEB)?;
+        idle(lab, "own", "--network shared")?;
+        assert!(reaches(lab, "own", "web")?);
+        let published = docker(lab, "port web")?;
+        assert!(published.contains("0.0.0.0:8080"), "{published}");
+        web(lab, "outside")?;
+        let own =
+            lab.host("curl -s --unix-socket /run/rnet/rnet.sock http://rnet/sandboxes/json")?;
+        assert!(own.contains(r#""Ports":{}"#), "{own}");
+
+        lab.host("rnet rm -f own")?;
+        docker(lab, "rm -f web")?;
+        docker(lab, "network rm shared docker_gwbridge")?;
+        end_ipv6_forwarding(lab)?;
+        put_away(lab)
+    })
+}
