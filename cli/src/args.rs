@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::api::Api;
-use crate::container::{attach, exec, lifecycle, limits, logs, port, ps, run, start, stats, top};
+use crate::container::{
+    attach, cp, exec, lifecycle, limits, logs, port, ps, run, start, stats, top,
+};
 use crate::error::Result;
 use crate::host::{self, Host};
 use crate::{image, inspect, network, sandbox, system, volume};
@@ -46,6 +48,7 @@ enum Command {
     Rm(lifecycle::Remove),
     Rename(lifecycle::Rename),
     Exec(exec::Exec),
+    Cp(cp::Copy),
     ExecIn(Box<sandbox::ExecIn>),
     Attach(attach::Attach),
     Logs(logs::Logs),
@@ -92,6 +95,7 @@ impl Line {
             Command::Wait(command) => command.run(api).await,
             Command::Rm(command) => command.run(api).await,
             Command::Rename(command) => command.run(api).await,
+            Command::Cp(command) => command.run(api).await,
             Command::Exec(command) => command.run(api).await,
             Command::ExecIn(command) => command.run(api).await,
             Command::Attach(command) => command.run(api).await,

@@ -72,6 +72,12 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("cannot write what is copied to {path}", path = path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("{path} is no profile of system calls: JSON is expected")]
     Profile {
         path: PathBuf,

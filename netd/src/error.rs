@@ -8,7 +8,7 @@ use rnet_ipam::IpamError;
 use rnet_kernel::KernelError;
 use rnet_relay::RelayError;
 use rnet_runtime_glue::RuntimeError;
-use rnet_runtime_glue::image::ImageError;
+use rnet_runtime_glue::image::{ImageError, RootError};
 use rnet_runtime_glue::log::LogError;
 
 /// The result of an operation of the daemon.
@@ -47,6 +47,14 @@ pub enum Error {
     /// No container has that name or id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
+    /// A container has no such file.
+    #[error("Could not find the file {path} in container {container}")]
+    NoSuchFile {
+        /// The path.
+        path: String,
+        /// The container.
+        container: String,
+    },
     /// No volume has that name.
     #[error("get {0}: no such volume")]
     NoSuchVolume(String),
@@ -104,6 +112,9 @@ pub enum Error {
     /// The image store refused.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// A container's files cannot be read or written.
+    #[error(transparent)]
+    Root(#[from] RootError),
     /// A container's log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -157,6 +168,7 @@ impl Error {
             Self::Forbidden(_) => Class::Forbidden,
             Self::NotFound { .. }
             | Self::NoSuchContainer(_)
+            | Self::NoSuchFile { .. }
             | Self::NoSuchVolume(_)
             | Self::NoSuchExec(_) => Class::NotFound,
             Self::Conflict(_) => Class::Conflict,
@@ -165,6 +177,7 @@ impl Error {
             Self::Runtime(error) => runtime_class(error),
             Self::Ipam(error) => ipam_class(error),
             Self::Image(error) => image_class(error),
+            Self::Root(RootError::NoDirectory(_)) => Class::Invalid,
             _ => Class::Failed,
         }
     }

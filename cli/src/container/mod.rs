@@ -1,6 +1,7 @@
 //! Commands about containers.
 
 pub(crate) mod attach;
+pub(crate) mod cp;
 pub(crate) mod exec;
 pub(crate) mod life;
 pub(crate) mod lifecycle;

@@ -1,11 +1,23 @@
-//! Bodies that last: JSON lines sent as they come, ended when the API closes or the client is gone.
+//! Bodies that last: JSON lines and archives sent as they come, ended when the API closes or the client is gone.
+
+use std::io::{self, Write};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio_util::io::{ReaderStream, SyncIoBridge};
 use tokio_util::sync::CancellationToken;
+
+use super::Api;
+use crate::daemon::Daemon;
+use crate::error::{Error, Result as DaemonResult};
+
+/// How many bytes of an archive wait for a slow client.
+const ARCHIVED: usize = 256 << 10;
 
 /// An answer of JSON lines; its headers are sent at once.
 pub(super) fn json_lines<T: Serialize>(
@@ -40,6 +52,33 @@ where
         Body::from_stream(body),
     )
         .into_response()
+}
+
+/// An answer of an archive that is written while it is sent; one that breaks off does not look whole.
+pub(super) fn archive(
+    api: &Api,
+    write: impl FnOnce(&Arc<Daemon>, &mut dyn Write) -> DaemonResult<()> + Send + 'static,
+) -> Response {
+    let (reader, writer) = tokio::io::simplex(ARCHIVED);
+    let (ended, end) = oneshot::channel();
+    let writing = api.clone();
+    api.tasks.spawn(async move {
+        let written = writing.run(move |daemon| {
+            let mut writer = SyncIoBridge::new(writer);
+            write(daemon, &mut writer)?;
+            writer.shutdown().map_err(|source| Error::File {
+                path: "the archive".into(),
+                source,
+            })
+        });
+        // whoever asked may have gone away
+        let _ = ended.send(written.await);
+    });
+    let end = stream::once(end).filter_map(async |end| match end {
+        Ok(Err(failure)) => Some(Err(io::Error::other(failure.to_string()))),
+        _ => None,
+    });
+    bytes("application/x-tar", ReaderStream::new(reader).chain(end))
 }
 
 fn line_of<T: Serialize>(value: &T) -> Result<Bytes, serde_json::Error> {

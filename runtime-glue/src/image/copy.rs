@@ -46,7 +46,7 @@ impl ImageStore {
         let layers = self.layers(image);
         let root = match &layers[..] {
             [only] => fs::File::open(only)?.into(),
-            layers => stacked(layers)?,
+            layers => stacked(layers.iter().rev(), None)?,
         };
         let inside = path.strip_prefix("/").unwrap_or(path);
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -59,23 +59,30 @@ impl ImageStore {
     }
 }
 
-/// The layers, the lowest first, as one file system that is mounted nowhere and goes with its descriptor.
-fn stacked(layers: &[PathBuf]) -> io::Result<OwnedFd> {
+/// The layers, the uppermost first, as one file system that is mounted nowhere and goes with its descriptor; what is
+/// written goes into the first directory of `written`, whose second overlayfs keeps for itself.
+pub(super) fn stacked<'a>(
+    layers: impl Iterator<Item = &'a PathBuf>,
+    written: Option<(&Path, &Path)>,
+) -> io::Result<OwnedFd> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    let opened: Vec<OwnedFd> = layers
-        .iter()
-        .rev()
-        .map(|layer| {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            rustix::fs::openat(CWD, layer, flags, Mode::empty())
-        })
-        .collect::<Result<_, _>>()?;
-    let below: Vec<String> = opened
-        .iter()
-        .map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()))
-        .collect();
+    let open = |directory: &Path| {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(CWD, directory, flags, Mode::empty())
+    };
+    let path = |opened: &OwnedFd| format!("/proc/self/fd/{}", opened.as_raw_fd());
+    let opened: Vec<OwnedFd> = layers.map(|layer| open(layer)).collect::<Result<_, _>>()?;
+    let below: Vec<String> = opened.iter().map(path).collect();
     fsconfig_set_string(&context, "lowerdir", below.join(":"))?;
-    fsconfig_create(&context)?;
-    let flags = MountAttrFlags::MOUNT_ATTR_RDONLY;
+    let mut flags = MountAttrFlags::MOUNT_ATTR_RDONLY;
+    if let Some((upper, work)) = written {
+        let (upper, work) = (open(upper)?, open(work)?);
+        fsconfig_set_string(&context, "upperdir", path(&upper))?;
+        fsconfig_set_string(&context, "workdir", path(&work))?;
+        fsconfig_create(&context)?;
+        flags = MountAttrFlags::empty();
+    } else {
+        fsconfig_create(&context)?;
+    }
     Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, flags)?)
 }

@@ -106,25 +106,60 @@ fn unpack_entry(
         }
         _ => {}
     }
-    let attributes = attributes(entry, &path)?;
+    unpack_node(entry, &path, tree, skeleton)
+}
+
+/// Unpacks the entries of an archive into a container's files: all but nodes, under the names that they have.
+pub(super) fn unpack_files(bytes: &mut impl Read, tree: &mut Tree) -> Result<(), ImageError> {
+    let skeleton = RefCell::new(Skeleton::new(io::sink()));
+    let mut archive = Archive::new(bytes);
+    for entry in archive.entries().map_err(unreadable)? {
+        let mut entry = entry.map_err(unreadable)?;
+        let path = entry.path().map_err(unreadable)?.into_owned();
+        match entry.header().entry_type() {
+            EntryType::XGlobalHeader => {}
+            EntryType::Fifo | EntryType::Char | EntryType::Block => {
+                return Err(ImageError::RefusedEntry {
+                    path,
+                    reason: "only files, directories and links are copied into containers",
+                });
+            }
+            _ => unpack_node(&mut entry, &path, tree, &skeleton)?,
+        }
+    }
+    Ok(())
+}
+
+fn unpack_node(
+    entry: &mut Entry<'_, impl Read>,
+    path: &Path,
+    tree: &mut Tree,
+    skeleton: &RefCell<Skeleton<impl Write>>,
+) -> Result<(), ImageError> {
+    let kind = entry.header().entry_type();
+    let refuse = |reason| ImageError::RefusedEntry {
+        path: path.to_owned(),
+        reason,
+    };
+    let attributes = attributes(entry, path)?;
     let size = entry.size();
     match kind {
-        EntryType::Directory => tree.directory(&path, &attributes),
+        EntryType::Directory => tree.directory(path, &attributes),
         // its holes are in the archive by name only
-        EntryType::GNUSparse => tree.file(&path, &attributes, size, entry),
+        EntryType::GNUSparse => tree.file(path, &attributes, size, entry),
         EntryType::Regular | EntryType::Continuous => {
             let kept = |source| ImageError::Unpack {
-                path: path.clone(),
+                path: path.to_owned(),
                 source,
             };
-            skeleton.borrow_mut().enter(&path, size).map_err(kept)?;
-            let unpacked = tree.file(&path, &attributes, size, entry);
+            skeleton.borrow_mut().enter(path, size).map_err(kept)?;
+            let unpacked = tree.file(path, &attributes, size, entry);
             skeleton.borrow_mut().leave();
             unpacked
         }
-        EntryType::Symlink => tree.symlink(&path, &attributes, &target(entry, &path)?),
-        EntryType::Link => tree.hard_link(&path, &target(entry, &path)?),
-        EntryType::Fifo => tree.node(&path, &attributes, Device::Fifo),
+        EntryType::Symlink => tree.symlink(path, &attributes, &target(entry, path)?),
+        EntryType::Link => tree.hard_link(path, &target(entry, path)?),
+        EntryType::Fifo => tree.node(path, &attributes, Device::Fifo),
         EntryType::Char | EntryType::Block => {
             let header = entry.header();
             let number = |part: io::Result<Option<u32>>| {
@@ -142,7 +177,7 @@ fn unpack_entry(
             } else {
                 Device::Block(device)
             };
-            tree.node(&path, &attributes, device)
+            tree.node(path, &attributes, device)
         }
         _ => Err(refuse("entries of its type are not supported")),
     }

@@ -19,8 +19,10 @@ mod document;
 mod error;
 mod layer;
 mod load;
+mod pack;
 mod record;
 mod reference;
+mod root;
 mod save;
 mod skeleton;
 mod spool;
@@ -36,6 +38,7 @@ pub use digest::{Digest, InvalidDigest};
 pub use error::ImageError;
 pub use load::Step;
 pub use reference::{InvalidReference, Reference};
+pub use root::{About, Root, RootError};
 pub use save::Selection;
 pub use store::{ImageStore, Import, Removed};
 

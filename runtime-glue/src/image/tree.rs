@@ -29,6 +29,10 @@ pub(super) enum Device {
 pub(super) struct Tree {
     path: PathBuf,
     root: OwnedFd,
+    /// Where the tree begins below the root.
+    base: PathBuf,
+    /// How far a path may lead.
+    resolve: ResolveFlags,
     /// The times of directories, set last, as every entry made in one changes it.
     modified: Vec<(PathBuf, Timespec)>,
     size: u64,
@@ -50,9 +54,23 @@ impl Tree {
         Ok(Self {
             path: path.to_owned(),
             root,
+            base: PathBuf::from("."),
+            resolve: ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV,
             modified: Vec::new(),
             size: 0,
         })
+    }
+
+    /// The tree below a directory of a container's root, whose links are followed as the container would.
+    pub(super) fn within(root: OwnedFd, base: &Path) -> Self {
+        Self {
+            path: base.to_owned(),
+            root,
+            base: base.to_owned(),
+            resolve: ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
+            modified: Vec::new(),
+            size: 0,
+        }
     }
 
     pub(super) fn directory(
@@ -157,15 +175,21 @@ impl Tree {
 
     /// Sets the times of directories and makes all of it last; the bytes in its files.
     pub(super) fn finish(self) -> Result<u64, ImageError> {
-        for (path, modified) in self.modified.iter().rev() {
-            let set = || Ok(futimens(self.open_directory(path)?, &times(*modified))?);
-            set().map_err(|error| failed(path, error))?;
-        }
+        self.set_times()?;
         syncfs(&self.root).map_err(|error| ImageError::Write {
             path: self.path.clone(),
             source: error.into(),
         })?;
         Ok(self.size)
+    }
+
+    /// Sets the times of directories.
+    pub(super) fn set_times(&self) -> Result<(), ImageError> {
+        for (path, modified) in self.modified.iter().rev() {
+            let set = || Ok(futimens(self.open_directory(path)?, &times(*modified))?);
+            set().map_err(|error| failed(path, error))?;
+        }
+        Ok(())
     }
 
     /// A claim that cannot be true is refused before anything is written.
@@ -212,9 +236,11 @@ impl Tree {
 
     /// Opens a directory, after making it and those above it where they are missing.
     fn open_directory(&self, path: &Path) -> io::Result<OwnedFd> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open = |path: &Path| openat2(&self.root, path, flags, Mode::empty(), resolve);
+        let open = |path: &Path| {
+            let path = self.base.join(path);
+            openat2(&self.root, path, flags, Mode::empty(), self.resolve)
+        };
         let Some(name) = path.file_name() else {
             return Ok(open(Path::new("."))?);
         };

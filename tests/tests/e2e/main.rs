@@ -9,6 +9,7 @@ mod dns;
 mod docker;
 mod endpoints;
 mod errors;
+mod files;
 mod filters;
 mod firewall;
 mod gateway_modes;

@@ -1,5 +1,6 @@
 //! `/containers` and `/exec`.
 
+mod archive;
 mod attach;
 mod create;
 mod exec;
@@ -46,6 +47,10 @@ pub(super) fn routes() -> Router<Api> {
         .route(
             "/containers/{id}/resize",
             post(|api, id, params| resize(api, id, params, Daemon::resize)),
+        )
+        .route(
+            "/containers/{id}/archive",
+            get(archive::get).head(archive::head).put(archive::put),
         )
         .route("/containers/{id}/exec", post(exec::create))
         .route("/exec/{id}/start", post(exec::start))

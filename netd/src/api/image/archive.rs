@@ -1,26 +1,23 @@
 //! Loading images from archives and saving them into one.
 
-use std::io::{self, Write};
+use std::io;
 
 use axum::extract::{Query, Request, State};
 use axum::response::Response;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::stream::{iter, unfold};
+use futures_util::{StreamExt, TryStreamExt};
 use rnet_runtime_glue::image::Step;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
+use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::api::error::Failure;
 use crate::api::query::Params;
-use crate::api::stream::{bytes, json_lines};
+use crate::api::stream::{self, json_lines};
 use crate::api::{Answer, Api};
-use crate::error::Error;
 
 /// How many lines of progress wait for a slow client before loading does.
 const LINES: usize = 64;
-
-/// How many bytes of an archive wait for a slow client.
-const BYTES: usize = 256 << 10;
 
 /// Loads the images of the body. What fails before anything was told has a status; later it is the last line.
 pub(super) async fn load(
@@ -54,8 +51,8 @@ pub(super) async fn load(
         Some(Err(failure)) => return Err(failure),
         first => first,
     };
-    let rest = stream::unfold(lines, async |mut lines| Some((lines.recv().await?, lines)));
-    let told = stream::iter(first).chain(rest).map(|line| match line {
+    let rest = unfold(lines, async |mut lines| Some((lines.recv().await?, lines)));
+    let told = iter(first).chain(rest).map(|line| match line {
         Ok(line) => line,
         Err(failure) => {
             let message = failure.to_string();
@@ -82,32 +79,9 @@ pub(super) async fn saved(api: Api, names: Vec<String>) -> Answer<Response> {
     let selection = api
         .run(move |daemon| Ok(daemon.images().select(&names)?))
         .await?;
-    let (reader, writer) = tokio::io::simplex(BYTES);
-    let saving = api.clone();
-    let (ended, end) = tokio::sync::oneshot::channel();
-    api.tasks.spawn(async move {
-        let written = saving.run(move |daemon| {
-            let mut writer = SyncIoBridge::new(writer);
-            daemon.images().save(&selection, &mut writer)?;
-            writer.flush().map_err(broken)?;
-            writer.shutdown().map_err(broken)
-        });
-        let _ = ended.send(written.await);
-    });
-    // an archive that breaks off must not look whole
-    let end = stream::once(end).filter_map(async |end| match end {
-        Ok(Err(failure)) => Some(Err(io::Error::other(failure.to_string()))),
-        _ => None,
-    });
-    let archive = ReaderStream::new(reader).chain(end);
-    Ok(bytes("application/x-tar", archive))
-}
-
-fn broken(source: io::Error) -> Error {
-    Error::File {
-        path: "the archive".into(),
-        source,
-    }
+    Ok(stream::archive(&api, move |daemon, out| {
+        Ok(daemon.images().save(&selection, out)?)
+    }))
 }
 
 /// What a step is told as; only the images where quiet is asked for.

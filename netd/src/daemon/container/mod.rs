@@ -1,6 +1,7 @@
 //! Containers of the bundled runtime: their records, and their lives.
 
 mod connect;
+mod copy;
 mod create;
 mod devices;
 mod files;

@@ -71,7 +71,7 @@ impl Daemon {
         Ok(lower)
     }
 
-    fn rootfs(&self, container: &Container) -> Result<Rootfs> {
+    pub(super) fn rootfs(&self, container: &Container) -> Result<Rootfs> {
         let (upper, work) = (self.upper_dir(container), self.work_dir(container));
         for path in [&upper, &work] {
             std::fs::create_dir_all(path).map_err(|source| Error::File {
