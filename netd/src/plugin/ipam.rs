@@ -3,7 +3,7 @@
 //! A pool's id is its subnet, and the range in it that addresses come from; what is taken of it is what the network's
 //! endpoints have. Nothing has to be released, and nothing is lost with a dockerd that ends in between.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::Router;
 use rnet_ipam::SubnetRequest;
@@ -74,7 +74,13 @@ fn request_pool(plugin: &Plugin, asked: RequestPool) -> Result<Value> {
                 ..SubnetRequest::default()
             };
             let mut promised = plugin.promised();
-            let planned = plugin.daemon.plan_pool(request, !asked.v6, &promised)?;
+            // a dockerd that was killed in between asks for its own again
+            let beside = if wanted.is_some() {
+                BTreeSet::new()
+            } else {
+                promised.clone()
+            };
+            let planned = plugin.daemon.plan_pool(request, !asked.v6, &beside)?;
             promised.insert(planned.subnet);
             (planned.subnet, planned.gateway)
         }
@@ -123,7 +129,7 @@ fn release_address(_: &Plugin, _: PoolCall) -> Result<Nothing> {
 }
 
 impl Plugin {
-    fn promised(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeSet<Cidr>> {
+    fn promised(&self) -> std::sync::MutexGuard<'_, BTreeSet<Cidr>> {
         let promised = self.promised.lock();
         promised.unwrap_or_else(std::sync::PoisonError::into_inner)
     }

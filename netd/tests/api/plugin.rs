@@ -246,4 +246,9 @@ async fn refusals_have_the_form_of_their_protocol() {
     assert_eq!(host.machine.resources(), before);
     // nobody is promised the same subnet before there is a network
     assert_ne!(door.pool("").await["Pool"], door.pool("").await["Pool"]);
+    // but what a dockerd that died asked for is not lost to the next one
+    assert_eq!(
+        door.pool("10.7.0.0/24").await,
+        door.pool("10.7.0.0/24").await
+    );
 }
