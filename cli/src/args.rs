@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::api::Api;
 use crate::container::{
-    attach, cp, exec, lifecycle, limits, logs, port, ps, run, start, stats, top,
+    attach, cp, diff, exec, lifecycle, limits, logs, port, ps, run, start, stats, top,
 };
 use crate::error::Result;
 use crate::host::{self, Host};
@@ -49,6 +49,7 @@ enum Command {
     Rename(lifecycle::Rename),
     Exec(exec::Exec),
     Cp(cp::Copy),
+    Diff(diff::Diff),
     ExecIn(Box<sandbox::ExecIn>),
     Attach(attach::Attach),
     Logs(logs::Logs),
@@ -96,6 +97,7 @@ impl Line {
             Command::Rm(command) => command.run(api).await,
             Command::Rename(command) => command.run(api).await,
             Command::Cp(command) => command.run(api).await,
+            Command::Diff(command) => command.run(api).await,
             Command::Exec(command) => command.run(api).await,
             Command::ExecIn(command) => command.run(api).await,
             Command::Attach(command) => command.run(api).await,

@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod cp;
+pub(crate) mod diff;
 pub(crate) mod exec;
 pub(crate) mod life;
 pub(crate) mod lifecycle;

@@ -43,11 +43,9 @@ impl ImageStore {
 
     /// The directory of an image, found by the kernel within it, whatever links lead there.
     fn directory(&self, image: &Image, path: &Path) -> io::Result<Option<OwnedFd>> {
-        let layers = self.layers(image);
-        let root = match &layers[..] {
-            [only] => fs::File::open(only)?.into(),
-            layers => stacked(layers.iter().rev(), None)?,
-        };
+        let mut layers = self.layers(image);
+        layers.reverse();
+        let root = merged(&layers)?;
         let inside = path.strip_prefix("/").unwrap_or(path);
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
@@ -56,6 +54,15 @@ impl ImageStore {
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The layers, the uppermost first, as one file system to read.
+pub(super) fn merged(layers: &[PathBuf]) -> io::Result<OwnedFd> {
+    match layers {
+        // overlayfs wants two at least
+        [only] => Ok(fs::File::open(only)?.into()),
+        layers => stacked(layers.iter(), None),
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod attributes;
 mod catalog;
+mod changes;
 mod compression;
 mod copy;
 mod digest;
@@ -34,6 +35,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use changes::{Change, changes};
 pub use digest::{Digest, InvalidDigest};
 pub use error::ImageError;
 pub use load::Step;

@@ -129,3 +129,21 @@ fn a_copy_that_cannot_be_is_refused_in_dockers_words() -> Result<()> {
             .map(drop)
     })
 }
+
+#[test]
+fn what_a_container_changed_is_told_without_what_was_mounted() -> Result<()> {
+    on_lab(|lab| {
+        idle(lab, "c1", "-v data:/own/data")?;
+        assert_eq!(lab.host("rnet diff c1")?, "");
+        lab.host("rnet exec c1 sh -c 'rm /etc/group; echo >>/etc/passwd; mkdir /new; echo >/new/file; echo >/own/data/x; chmod 700 /www'")?;
+        let told = "C /etc\nD /etc/group\nC /etc/passwd\nA /new\nA /new/file\nC /www";
+        assert_eq!(lab.host("rnet diff c1")?, told);
+        lab.host("rnet stop -t 0 c1")?;
+        assert_eq!(lab.host("rnet diff c1")?, told);
+        let missing = lab.try_host("rnet diff none")?.failure(1)?;
+        assert!(missing.contains("No such container: none"), "{missing}");
+        lab.host("rnet rm c1; rnet create --name c2 busybox true")?;
+        assert_eq!(lab.host("rnet diff c2")?, "");
+        lab.host("rnet rm c2; rnet volume rm data").map(drop)
+    })
+}

@@ -2,14 +2,16 @@
 
 use std::io;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bollard_stubs::models::{ChangeType, FilesystemChange};
 use futures_util::TryStreamExt;
-use rnet_runtime_glue::image::About;
+use rnet_runtime_glue::image::{About, Change};
 use serde_json::json;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -70,6 +72,24 @@ pub(super) async fn put(
     api.run(move |daemon| daemon.unpack_files(&reference, &path, archive))
         .await?;
     Ok(StatusCode::OK)
+}
+
+/// What a container has changed (`docker diff`); null for nothing, as Docker says it.
+pub(super) async fn changes(
+    State(api): State<Api>,
+    Path(reference): Path<String>,
+) -> Answer<Json<Option<Vec<FilesystemChange>>>> {
+    let changes = api.run(move |daemon| daemon.changes(&reference)).await?;
+    let told = changes.into_iter().map(|(path, change)| FilesystemChange {
+        path: path.display().to_string(),
+        kind: match change {
+            Change::Changed => ChangeType::_0,
+            Change::Added => ChangeType::_1,
+            Change::Deleted => ChangeType::_2,
+        },
+    });
+    let told: Vec<_> = told.collect();
+    Ok(Json(Some(told).filter(|told| !told.is_empty())))
 }
 
 fn path(params: &Params) -> Answer<String> {

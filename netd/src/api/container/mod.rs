@@ -52,6 +52,7 @@ pub(super) fn routes() -> Router<Api> {
             "/containers/{id}/archive",
             get(archive::get).head(archive::head).put(archive::put),
         )
+        .route("/containers/{id}/changes", get(archive::changes))
         .route("/containers/{id}/exec", post(exec::create))
         .route("/exec/{id}/start", post(exec::start))
         .route(

@@ -1,9 +1,10 @@
 //! A container's files from outside, whether it runs or not.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use rnet_runtime_glue::image::{About, Root, RootError};
+use rnet_runtime_glue::image::{About, Change, Root, RootError, changes};
 use rnet_runtime_glue::spec::{Mount, MountSource};
 
 use crate::container::{Container, Run};
@@ -34,6 +35,20 @@ impl Daemon {
             ),
             _ => self.in_root(reference, path, |root, path| root.unpack(path, archive)),
         }
+    }
+
+    /// What a container has changed of its image's files, by absolute path.
+    pub fn changes(&self, reference: &str) -> Result<BTreeMap<PathBuf, Change>> {
+        let container = self.find_container(reference)?;
+        let mounts = self.mounts(&container)?;
+        let mounts: Vec<_> = mounts.iter().map(|it| Path::new(&it.target)).collect();
+        let lower = self.lower_dirs(&container)?;
+        changes(&lower, &self.upper_dir(&container), &mounts).map_err(|source| {
+            Error::Root(RootError::Read {
+                path: PathBuf::from("/"),
+                source,
+            })
+        })
     }
 
     /// Does something with a container's root, which of one that does not run is put together for it; its life stands
