@@ -13,7 +13,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::copy::stacked;
+use super::copy::{merged, stacked};
 use super::digest::Digesting;
 use super::layer::{unpack_files, unreadable};
 use super::tree::Tree;
@@ -75,6 +75,14 @@ impl Root {
         stacked(lower.iter(), Some((upper, work)))
             .map(Self)
             .map_err(RootError::Open)
+    }
+
+    /// The files of a container without what is mounted into it, to read: of its layers, the uppermost first, and what it
+    /// has written, while it may run.
+    pub fn merged(lower: &[PathBuf], upper: &Path) -> Result<Self, RootError> {
+        let mut layers = vec![upper.to_owned()];
+        layers.extend_from_slice(lower);
+        merged(&layers).map(Self).map_err(RootError::Open)
     }
 
     /// What there is under a path; a link at its end is not followed, unless a slash is behind it.

@@ -147,3 +147,20 @@ fn what_a_container_changed_is_told_without_what_was_mounted() -> Result<()> {
         lab.host("rnet rm c2; rnet volume rm data").map(drop)
     })
 }
+
+#[test]
+fn what_a_container_has_is_exported_and_imported_as_an_image() -> Result<()> {
+    on_lab(|lab| {
+        idle(lab, "c1", "-v data:/data")?;
+        lab.host("rnet exec c1 sh -c 'echo own >/own; rm /etc/group; echo no >/data/no'")?;
+        let ask = "curl -sS --unix-socket /run/rnet/rnet.sock http://d/containers";
+        lab.host(&format!("{ask}/c1/export | rnet image import copy -"))?;
+        let seen = "cat /own; test -e /etc/group || echo gone; test -e /data/no || echo no data";
+        let run = format!("rnet run --rm copy sh -c '{seen}'");
+        assert_eq!(lab.host(&run)?, "own\ngone\nno data");
+        let missing = lab.host(&format!("{ask}/none/export"))?;
+        assert_eq!(missing, r#"{"message":"No such container: none"}"#);
+        lab.host("rnet rm -f c1; rnet rmi copy; rnet volume rm data")
+            .map(drop)
+    })
+}

@@ -92,6 +92,19 @@ pub(super) async fn changes(
     Ok(Json(Some(told).filter(|told| !told.is_empty())))
 }
 
+/// All files of a container (`docker export`).
+pub(super) async fn export(
+    State(api): State<Api>,
+    Path(reference): Path<String>,
+) -> Answer<Response> {
+    let container = api
+        .run(move |daemon| daemon.find_container(&reference))
+        .await?;
+    Ok(archive(&api, move |daemon, out| {
+        daemon.export(&container, out)
+    }))
+}
+
 fn path(params: &Params) -> Answer<String> {
     let path = params.text("path").map(str::to_owned);
     path.ok_or_else(|| Failure::invalid("missing required parameter: path"))

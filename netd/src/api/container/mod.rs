@@ -53,6 +53,7 @@ pub(super) fn routes() -> Router<Api> {
             get(archive::get).head(archive::head).put(archive::put),
         )
         .route("/containers/{id}/changes", get(archive::changes))
+        .route("/containers/{id}/export", get(archive::export))
         .route("/containers/{id}/exec", post(exec::create))
         .route("/exec/{id}/start", post(exec::start))
         .route(

@@ -37,6 +37,13 @@ impl Daemon {
         }
     }
 
+    /// Writes all files of a container as an archive, without what is mounted into it.
+    pub fn export(&self, container: &Container, out: impl Write) -> Result<()> {
+        let parts = self.rootfs(container)?;
+        let root = Root::merged(&parts.lower, &parts.upper)?;
+        Ok(root.pack(Path::new("/."), out)?)
+    }
+
     /// What a container has changed of its image's files, by absolute path.
     pub fn changes(&self, reference: &str) -> Result<BTreeMap<PathBuf, Change>> {
         let container = self.find_container(reference)?;
