@@ -58,7 +58,13 @@ impl ExitWatch {
             let ended = match self.events.recv().await {
                 Ok(event) if event.id != id => false,
                 Ok(event) if event.action == "die" => {
-                    self.last = self.read_exit().unwrap_or(self.last);
+                    // `--rm` may have taken the record away by now; the event tells the code as well
+                    let told = event.attributes.get("exitCode");
+                    let code = told.and_then(|code| code.parse().ok());
+                    self.last = self.read_exit().unwrap_or(Exit {
+                        code: code.unwrap_or(self.last.code),
+                        ..self.last
+                    });
                     self.condition != WaitCondition::Removed
                 }
                 Ok(event) => event.action == "destroy",
