@@ -1,17 +1,19 @@
-//! `load` and `save`: images in archives.
+//! `load`, `save` and `export`: archives of images, and of containers' files.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
+use bollard::errors::Error as ClientError;
 use bollard::models::BuildInfo;
 use bollard::query_parameters::ImportImageOptions;
+use bytes::Bytes;
 use clap::Args;
-use futures_util::TryStreamExt;
+use futures_util::{Stream, TryStreamExt};
 use tokio::fs::File;
 use tokio::io::{self, AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_util::io::ReaderStream;
 
-use crate::api::Api;
+use crate::api::{Api, segment};
 use crate::error::{Error, Result};
 use crate::show::output;
 
@@ -35,6 +37,16 @@ pub(crate) struct Save {
     /// Names or ids; a name without a tag means all its tags
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
+}
+
+/// Write all files of a container as an archive, without what is mounted into it
+#[derive(Args)]
+pub(crate) struct Export {
+    /// Where to write; standard output where none is given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Name or id
+    container: String,
 }
 
 impl Load {
@@ -91,24 +103,38 @@ fn progress(step: &BuildInfo) {
 
 impl Save {
     pub(crate) async fn run(self, api: &Api) -> Result<u8> {
-        if self.output.is_none() && std::io::stdout().is_terminal() {
-            return Err(Error::Conflict(
-                "cowardly refusing to save to a terminal. Use the -o flag or redirect",
-            ));
-        }
         let names: Vec<&str> = self.images.iter().map(String::as_str).collect();
-        let mut archive = Box::pin(api.docker.export_images(&names));
-        // a refusal leaves no file
-        let mut chunk = archive.try_next().await?;
-        let mut out: Box<dyn AsyncWrite + Send + Unpin> = match &self.output {
-            None => Box::new(io::stdout()),
-            Some(path) => Box::new(File::create(path).await.map_err(Error::Output)?),
-        };
-        while let Some(bytes) = chunk {
-            out.write_all(&bytes).await.map_err(Error::Output)?;
-            chunk = archive.try_next().await?;
-        }
-        out.flush().await.map_err(Error::Output)?;
-        Ok(0)
+        write(api.docker.export_images(&names), self.output).await
     }
+}
+
+impl Export {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        let name = segment(&self.container);
+        write(api.docker.export_container(&name), self.output).await
+    }
+}
+
+async fn write(
+    archive: impl Stream<Item = Result<Bytes, ClientError>>,
+    output: Option<PathBuf>,
+) -> Result<u8> {
+    if output.is_none() && std::io::stdout().is_terminal() {
+        return Err(Error::Conflict(
+            "cowardly refusing to save to a terminal. Use the -o flag or redirect",
+        ));
+    }
+    let mut archive = Box::pin(archive);
+    // a refusal leaves no file
+    let mut chunk = archive.try_next().await?;
+    let mut out: Box<dyn AsyncWrite + Send + Unpin> = match &output {
+        None => Box::new(io::stdout()),
+        Some(path) => Box::new(File::create(path).await.map_err(Error::Output)?),
+    };
+    while let Some(bytes) = chunk {
+        out.write_all(&bytes).await.map_err(Error::Output)?;
+        chunk = archive.try_next().await?;
+    }
+    out.flush().await.map_err(Error::Output)?;
+    Ok(0)
 }

@@ -154,7 +154,7 @@ fn what_a_container_has_is_exported_and_imported_as_an_image() -> Result<()> {
         idle(lab, "c1", "-v data:/data")?;
         lab.host("rnet exec c1 sh -c 'echo own >/own; rm /etc/group; echo no >/data/no'")?;
         let ask = "curl -sS --unix-socket /run/rnet/rnet.sock http://d/containers";
-        lab.host(&format!("{ask}/c1/export | rnet image import copy -"))?;
+        lab.host("rnet export c1 | rnet image import copy -")?;
         let seen = "cat /own; test -e /etc/group || echo gone; test -e /data/no || echo no data";
         let run = format!("rnet run --rm copy sh -c '{seen}'");
         assert_eq!(lab.host(&run)?, "own\ngone\nno data");
