@@ -101,6 +101,7 @@ async fn run(daemon: Arc<Daemon>, listener: UnixListener, door: Option<Door>) ->
         // no supervisor to tell is no failure
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     };
+    rnet_runtime_glue::trim_heaps();
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!("ready");
     let dockers = async {

@@ -14,3 +14,11 @@ pub fn share_heaps() {
     // SAFETY: it takes two numbers, and may be called at any time; refused, it leaves things as they are
     let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, HEAPS) };
 }
+
+/// Gives back to the kernel what this process no longer uses, as after a start that read much (malloc_trim(3)).
+pub fn trim_heaps() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "no safe wrapper tunes the allocator")]
+    // SAFETY: it takes a number, and may be called at any time from any thread
+    let _ = unsafe { libc::malloc_trim(0) };
+}

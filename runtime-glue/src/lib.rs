@@ -27,7 +27,7 @@ mod wire;
 pub use capability::{Capabilities, UnknownCapability};
 pub use cgroup::{CpuUsage, DiskUsage, MemoryUsage, Usage};
 pub use error::{AccountKind, RuntimeError};
-pub use heap::share_heaps;
+pub use heap::{share_heaps, trim_heaps};
 pub use record::Exit;
 pub use runtime::{ContainerState, Created, ExecExit, ExecStream, Runtime};
 pub use spec::{ExecSpec, Spec};

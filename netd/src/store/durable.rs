@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
-    TableError,
+    Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageError,
+    TableDefinition, TableError,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -199,12 +199,19 @@ impl File {
         table: Records,
         mut take: impl FnMut(T),
     ) -> Result<(), StoreError> {
-        for (key, record) in self.records(table).map_err(|error| self.damaged(error))? {
+        let name = redb::TableHandle::name(&table).to_owned();
+        let damaged = |error| self.damaged(error);
+        let Some(table) = self.table(table).map_err(damaged)? else {
+            return Ok(());
+        };
+        let records = table.iter().map_err(|error| damaged(error.into()))?;
+        for entry in records {
+            let (key, record) = entry.map_err(|error| damaged(error.into()))?;
             take(
-                serde_json::from_slice(&record).map_err(|source| StoreError::Record {
+                serde_json::from_slice(record.value()).map_err(|source| StoreError::Record {
                     path: self.path.clone(),
-                    table: redb::TableHandle::name(&table).to_owned(),
-                    key,
+                    table: name.clone(),
+                    key: key.value().to_owned(),
                     source,
                 })?,
             );
@@ -212,18 +219,15 @@ impl File {
         Ok(())
     }
 
-    fn records(&self, table: Records) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
-        let read = self.database.begin_read()?;
-        let mut records = Vec::new();
-        let table = match read.open_table(table) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(records),
-            table => table?,
-        };
-        for entry in table.iter()? {
-            let (key, record) = entry?;
-            records.push((key.value().to_owned(), record.value().to_owned()));
+    /// A table; none in a file that is older than it.
+    fn table(
+        &self,
+        table: Records,
+    ) -> Result<Option<ReadOnlyTable<&'static str, &'static [u8]>>, redb::Error> {
+        match self.database.begin_read()?.open_table(table) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            table => Ok(Some(table?)),
         }
-        Ok(records)
     }
 
     fn write(&self, edits: &[Edit]) -> Result<(), StoreError> {
