@@ -46,6 +46,9 @@ impl Door {
         }
         if fs::metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
             fs::remove_file(path)?;
+            // it died before it could remove them
+            let dead_daemons = path.ancestors().skip(1).filter(|it| is_dockers(it));
+            door.made = dead_daemons.map(Path::to_owned).collect();
         }
         door.listener = Some(UnixListener::bind(path)?);
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
@@ -72,6 +75,13 @@ impl Door {
             () = late => tracing::warn!("calls of dockerd's did not finish in time and are cut off"),
         }
     }
+}
+
+/// Whether dockerd looks for plugins there, or below: with nothing in it, it is as good as not there.
+fn is_dockers(directory: &Path) -> bool {
+    ["/run/docker/plugins", "/run/docker"]
+        .map(Path::new)
+        .contains(&directory)
 }
 
 impl Drop for Door {
