@@ -15,6 +15,7 @@ mod policy;
 mod port;
 mod resource;
 mod sandbox;
+mod subnet_half;
 
 pub use container_link::{ContainerLink, InvalidContainerLink};
 pub use dns::DnsConfig;
@@ -32,6 +33,7 @@ pub use policy::{
 pub use port::{InvalidPortRange, InvalidProtocol, PortRange, Protocol, PublishedPorts};
 pub use resource::{Object, Place, Resource};
 pub use sandbox::{Guest, Sandbox};
+pub use subnet_half::upper_half;
 
 /// An address with its prefix length, host bits kept (`172.25.0.1/16`), or a subnet (`172.25.0.0/16`).
 pub use ipnetwork::IpNetwork as Cidr;

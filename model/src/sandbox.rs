@@ -33,6 +33,8 @@ pub struct Sandbox {
 pub struct Guest {
     /// Its name; others may have the same.
     pub name: String,
+    /// One more name it answers to; empty where it has none.
+    pub hostname: String,
     /// Who runs it, in a word: `cni`, `podman`, …
     pub runtime: String,
     /// What its own runtime calls it.

@@ -28,7 +28,7 @@ pub use capability::{Capabilities, UnknownCapability};
 pub use cgroup::{CpuUsage, DiskUsage, MemoryUsage, Usage};
 pub use error::{AccountKind, RuntimeError};
 pub use heap::{share_heaps, trim_heaps};
-pub use record::Exit;
+pub use record::{Exit, process_end};
 pub use runtime::{ContainerState, Created, ExecExit, ExecStream, Runtime};
 pub use spec::{ExecSpec, Spec};
 pub use wire::AttachOptions;

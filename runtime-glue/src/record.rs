@@ -80,6 +80,11 @@ impl ProcessId {
     }
 }
 
+/// A descriptor that becomes readable when a process ends; none if it has.
+pub fn process_end(pid: u32) -> Option<OwnedFd> {
+    ProcessId::of(pid)?.descriptor()
+}
+
 /// Reads a record; none if it was not written.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RuntimeError> {
     let text = match fs::read(path) {

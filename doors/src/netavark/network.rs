@@ -1,9 +1,8 @@
 //! A network of podman's as one of rnet's.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use rnet_model::Cidr;
+use rnet_model::upper_half;
 use serde_json::{Value, json};
 
 use super::document::{Network, Subnet};
@@ -106,43 +105,18 @@ fn request(name: &str, network: &Network) -> Result<Value, NetavarkError> {
 
 fn subnet(subnet: &Subnet) -> Value {
     let gateway = subnet.gateway.map(|it| it.to_string());
+    // podman leases from below
+    let own = upper_half(subnet.subnet).map(|it| it.to_string());
     json!({
         "Subnet": subnet.subnet.to_string(),
         "Gateway": gateway.unwrap_or_default(),
-        "IPRange": upper_half(subnet.subnet).map(|it| it.to_string()).unwrap_or_default(),
+        "IPRange": own.unwrap_or_default(),
     })
-}
-
-/// What podman, which leases from below, gets to last; none of a subnet that is too small to share.
-fn upper_half(subnet: Cidr) -> Option<Cidr> {
-    let (bits, prefix) = (if subnet.is_ipv4() { 32 } else { 128 }, subnet.prefix());
-    let half = 1_u128.checked_shl(u32::from(bits - prefix).checked_sub(1)?)?;
-    if prefix > bits - 3 {
-        return None;
-    }
-    let first = match subnet.network() {
-        IpAddr::V4(first) => {
-            let first = u128::from(first.to_bits()) + half;
-            IpAddr::V4(u32::try_from(first).ok()?.into())
-        }
-        IpAddr::V6(first) => IpAddr::V6((first.to_bits() + half).into()),
-    };
-    Cidr::new(first, prefix + 1).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn podman_has_the_lower_half_of_a_subnet() {
-        let upper = |text: &str| upper_half(text.parse().unwrap()).map(|it| it.to_string());
-        assert_eq!(upper("10.88.0.0/16"), Some("10.88.128.0/17".to_owned()));
-        assert_eq!(upper("10.89.0.0/24"), Some("10.89.0.128/25".to_owned()));
-        assert_eq!(upper("fd00::/64"), Some("fd00::8000:0:0:0/65".to_owned()));
-        assert_eq!(upper("10.89.0.0/30"), None);
-        assert_eq!(upper("10.89.0.0/32"), None);
-    }
 
     #[test]
     fn what_would_not_be_heeded_is_refused() {

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use rnet_model::{
     ContainerId, DnsConfig, EndpointSettings, Guest, Network, Phase, Sandbox, SandboxId,
 };
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rnet_runtime_glue::process_end;
 use sha2::{Digest, Sha256};
 use tokio::io::Interest;
 
@@ -62,13 +62,13 @@ impl Daemon {
     /// A conflict where its runtime has a guest of that reference already, or another guest lives in that namespace.
     pub fn create_guest(self: &Arc<Self>, request: GuestRequest) -> Result<Sandbox> {
         let container = container_id(&request.runtime, &request.reference);
+        let inode = request.namespace.as_deref().map(inode_of).transpose()?;
         self.lives.hold(container, || {
-            let sandbox = self.read(|state| new_sandbox(state, container, &request))?;
-            let (id, reach) = (
-                sandbox.id,
-                self.read(|state| reach(state, &sandbox, &request)),
-            );
-            let (requests, families) = reach?;
+            let (sandbox, requests, families) = self.read(|state| {
+                let sandbox = new_sandbox(state, container, &request, inode.unwrap_or(0))?;
+                let (requests, families) = reach(state, &sandbox, &request.networks)?;
+                Ok::<_, Error>((sandbox, requests, families))
+            })?;
             let wanted = PortRequest::parse(request.port_bindings.as_ref(), Some(&request.labels))?;
             let wanted = wanted.into_iter().map(|it| PortRequest {
                 held_by_client: request.holds_ports,
@@ -76,9 +76,9 @@ impl Daemon {
             });
             let wanted = self.bound(wanted.collect(), requests.iter().map(|it| it.network))?;
             self.publish_sandbox(sandbox, &requests, &wanted, families)?;
-            self.watch_guest(container, request.process);
-            let made = self.read(|state| state.sandbox(id).cloned());
-            made.ok_or_else(|| no_such_guest(&request.reference))
+            let made = self.find_guest_of(Some(&request.runtime), &request.reference)?;
+            self.watch_guest(&made);
+            Ok(made)
         })
     }
 
@@ -87,11 +87,7 @@ impl Daemon {
     /// An interface it does not have is no error.
     pub fn delete_guest(&self, reference: &str, interface: Option<&str>) -> Result<()> {
         let container = self.find_guest(reference)?.container;
-        self.lives.hold(container, || {
-            // it may have gone while this waited for its turn
-            let Ok(guest) = self.find_guest(&container.to_string()) else {
-                return Ok(());
-            };
+        let deleted = self.hold_guest(container, |guest| {
             let (going, staying): (Vec<_>, Vec<_>) = self.read(|state| {
                 let endpoints = state.endpoints_of(guest.id);
                 let all = endpoints.map(|it| (it.id, it.ifname.clone()));
@@ -100,63 +96,71 @@ impl Daemon {
             let going: Vec<_> = going.into_iter().map(|(id, _)| id).collect();
             self.undo(guest.id, &going, staying.is_empty());
             Ok(())
-        })
+        });
+        match deleted {
+            // it went while this waited for its turn
+            Err(Error::NotFound { .. }) => Ok(()),
+            deleted => deleted,
+        }
     }
 
     /// Removes the guests whose namespace is gone; their names.
     pub fn prune_guests(&self) -> Vec<String> {
         let left = self.left_guests().into_iter();
-        let removed = left.filter(|(sandbox, _)| {
-            self.delete_guest(&sandbox.container.to_string(), None)
-                .is_ok()
-        });
-        removed.map(|(_, guest)| guest.name).collect()
+        let removed = left.filter(|it| self.end_guest(it.container, it.id));
+        removed.filter_map(|it| Some(it.guest?.name)).collect()
     }
 
     /// The guests whose namespace is gone.
-    pub(super) fn left_guests(&self) -> Vec<(Sandbox, Guest)> {
-        let mut guests: Vec<_> = self.read(|state| {
-            let guests = state.sandboxes();
-            let guests = guests.filter_map(|it| Some((it.clone(), it.guest.clone()?)));
-            guests.collect()
+    pub(super) fn left_guests(&self) -> Vec<Sandbox> {
+        let mut guests: Vec<Sandbox> = self.read(|state| {
+            let guests = state.sandboxes().filter(|it| it.guest.is_some());
+            guests.cloned().collect()
         });
-        guests.retain(|(_, guest)| {
-            let namespace = guest.namespace.as_deref();
-            namespace.is_some_and(|it| !inode(it).is_ok_and(|it| it == guest.inode))
+        guests.retain(|sandbox| {
+            let guest = sandbox.guest.as_ref();
+            let pinned = guest.and_then(|it| Some((it.namespace.as_deref()?, it.inode)));
+            pinned.is_some_and(|(path, own)| !inode(path).is_ok_and(|found| found == own))
         });
         guests
     }
 
-    /// Removes a guest when its process ends, which may be now.
-    pub(super) fn watch_guest(self: &Arc<Self>, container: ContainerId, process: Option<u32>) {
-        let process = process.and_then(|it| Pid::from_raw(i32::try_from(it).ok()?));
-        let Some(process) = process else { return };
-        let daemon = Arc::clone(self);
+    /// Watches the guests that outlived the last daemon.
+    pub(super) fn watch_guests(self: &Arc<Self>) {
+        let sandboxes: Vec<Sandbox> = self.read(|state| state.sandboxes().cloned().collect());
+        sandboxes.iter().for_each(|it| self.watch_guest(it));
+    }
+
+    /// Removes a guest when its process ends, which may be now; one that has its name by then stays.
+    fn watch_guest(self: &Arc<Self>, sandbox: &Sandbox) {
+        let Some(process) = sandbox.guest.as_ref().and_then(|it| it.process) else {
+            return;
+        };
+        let (daemon, container, id) = (Arc::clone(self), sandbox.container, sandbox.id);
         // a process that is gone has no descriptor
-        let ended = pidfd_open(process, PidfdFlags::empty()).map_err(io::Error::from);
+        let ended = process_end(process);
         self.tasks.spawn(async move {
-            match ended.and_then(|it| watched(it, Interest::READABLE)) {
-                Ok(ended) => drop(ended.readable().await),
-                Err(error) => {
-                    tracing::debug!(container = container.short(), "not watched: {error}");
-                }
+            match ended.map(|it| watched(it, Interest::READABLE)) {
+                Some(Ok(ended)) => drop(ended.readable().await),
+                Some(Err(error)) => tracing::error!(sandbox = id.short(), "not watched: {error}"),
+                None => {}
             }
-            let delete = move || daemon.delete_guest(&container.to_string(), None);
+            let end = move || daemon.end_guest(container, id);
             // it may have been deleted before
-            let _ = tokio::task::spawn_blocking(delete).await;
+            let _ = tokio::task::spawn_blocking(end).await;
         });
     }
 
-    /// Watches the guests that outlived the last daemon.
-    pub(super) fn watch_guests(self: &Arc<Self>) {
-        let guests: Vec<_> = self.read(|state| {
-            let guests = state.sandboxes();
-            let guests = guests.filter_map(|it| Some((it.container, it.guest.as_ref()?.process)));
-            guests.collect()
+    /// Removes a guest that is left, unless another has taken its place; whether it was there.
+    fn end_guest(&self, container: ContainerId, sandbox: SandboxId) -> bool {
+        let ended = self.hold_guest(container, |guest| {
+            let same = guest.id == sandbox;
+            if same {
+                self.undo(sandbox, &[], true);
+            }
+            Ok(same)
         });
-        for (container, process) in guests {
-            self.watch_guest(container, process);
-        }
+        ended.unwrap_or(false)
     }
 
     /// The guest of that id, name, reference of its runtime's, or beginning of an id.
@@ -180,30 +184,38 @@ impl Daemon {
     pub(super) fn connect_guest(
         &self,
         network: &Network,
-        reference: &str,
+        guest: &Sandbox,
         settings: &EndpointSettings,
     ) -> Result<()> {
-        let container = self.find_guest(reference)?.container;
-        self.lives.hold(container, || {
-            let guest = self.find_guest(&container.to_string())?;
-            may_join(network, settings)?;
+        may_join(network, settings)?;
+        self.hold_guest(guest.container, |guest| {
             if guest.takes_interface() {
+                let name = guest.guest.map_or_else(String::new, |it| it.name);
                 return Err(Error::invalid(format!(
-                    "sandbox {reference} takes its interface from rnet itself: connect it with its own runtime"
+                    "sandbox {name} takes its interface from rnet itself: connect it with its own runtime"
                 )));
             }
-            let hostname = "";
-            self.connect_sandbox(guest.id, endpoint(&guest, network, hostname, settings))
+            self.connect_sandbox(guest.id, endpoint(&guest, network, settings))
         })
     }
 
     /// Detaches a guest from a network; it stays a guest.
-    pub(super) fn disconnect_guest(&self, network: &Network, reference: &str) -> Result<()> {
-        let container = self.find_guest(reference)?.container;
-        self.lives.hold(container, || {
-            let guest = self.find_guest(&container.to_string())?;
+    pub(super) fn disconnect_guest(&self, network: &Network, guest: &Sandbox) -> Result<()> {
+        self.hold_guest(guest.container, |guest| {
             self.leave(guest.id, network.id);
             Ok(())
+        })
+    }
+
+    /// Does something with a guest while nothing else of its life happens.
+    pub(super) fn hold_guest<T>(
+        &self,
+        container: ContainerId,
+        work: impl FnOnce(Sandbox) -> Result<T>,
+    ) -> Result<T> {
+        self.lives.hold(container, || {
+            let guest = self.read(|state| lookup::guest_of(state, container).cloned());
+            work(guest.ok_or_else(|| no_such_guest(&container.to_string()))?)
         })
     }
 }
@@ -214,12 +226,13 @@ pub(super) fn is_cut_off(state: &State, guest: &Sandbox) -> bool {
     endpoints.peek().is_some() && endpoints.all(|it| it.phase != Phase::Attached)
 }
 
-fn new_sandbox(state: &State, container: ContainerId, request: &GuestRequest) -> Result<Sandbox> {
-    let GuestRequest {
-        reference,
-        namespace,
-        ..
-    } = request;
+fn new_sandbox(
+    state: &State,
+    container: ContainerId,
+    request: &GuestRequest,
+    inode: u64,
+) -> Result<Sandbox> {
+    let reference = &request.reference;
     if reference.is_empty() {
         return Err(Error::invalid("a sandbox needs a name or a container id"));
     }
@@ -229,18 +242,25 @@ fn new_sandbox(state: &State, container: ContainerId, request: &GuestRequest) ->
         );
         return Err(Error::Conflict(taken));
     }
-    let inode = match namespace {
-        Some(namespace) => own_inode(state, namespace)?,
-        None => 0,
-    };
+    if let Some(namespace) = &request.namespace {
+        let mut guests = state.sandboxes().filter_map(|it| it.guest.as_ref());
+        if let Some(other) = guests.find(|it| it.inode == inode) {
+            return Err(Error::Conflict(format!(
+                "network namespace {} is that of sandbox {} already",
+                namespace.display(),
+                other.name
+            )));
+        }
+    }
     Ok(Sandbox {
         id: SandboxId::from_bytes(random_bytes()),
         container,
         guest: Some(Guest {
             name: request.name.clone().unwrap_or_else(|| reference.clone()),
+            hostname: request.hostname.clone(),
             runtime: request.runtime.clone(),
             reference: reference.clone(),
-            namespace: namespace.clone(),
+            namespace: request.namespace.clone(),
             process: request.process,
             inode,
             holds_ports: request.holds_ports,
@@ -253,52 +273,30 @@ fn new_sandbox(state: &State, container: ContainerId, request: &GuestRequest) ->
     })
 }
 
-/// The number of a namespace that no other guest lives in.
-fn own_inode(state: &State, namespace: &Path) -> Result<u64> {
-    let inode = inode(namespace).map_err(|error| {
-        let namespace = namespace.display();
-        Error::invalid(format!("no network namespace at {namespace}: {error}"))
-    })?;
-    let mut guests = state.sandboxes().filter_map(|it| it.guest.as_ref());
-    match guests.find(|it| it.inode == inode) {
-        None => Ok(inode),
-        Some(other) => Err(Error::Conflict(format!(
-            "network namespace {} is that of sandbox {} already",
-            namespace.display(),
-            other.name
-        ))),
-    }
-}
-
-/// The endpoints asked for, and the families they give the guest.
+/// The endpoints on these networks, and the families they give the guest.
 fn reach(
     state: &State,
     guest: &Sandbox,
-    request: &GuestRequest,
+    networks: &[(String, EndpointSettings)],
 ) -> Result<(Vec<EndpointRequest>, Families)> {
     let mut families = Families::default();
-    let mut requests = Vec::with_capacity(request.networks.len());
-    for (name, settings) in &request.networks {
+    let mut requests = Vec::with_capacity(networks.len());
+    for (name, settings) in networks {
         let network = lookup::network(state, name)?;
         may_join(network, settings)?;
         families.add(network)?;
-        requests.push(endpoint(guest, network, &request.hostname, settings));
+        requests.push(endpoint(guest, network, settings));
     }
     Ok((requests, families))
 }
 
-fn endpoint(
-    sandbox: &Sandbox,
-    network: &Network,
-    hostname: &str,
-    settings: &EndpointSettings,
-) -> EndpointRequest {
-    let name = sandbox.guest.as_ref().map_or("", |it| it.name.as_str());
-    let own = [name, &sandbox.container.short(), hostname];
+fn endpoint(sandbox: &Sandbox, network: &Network, settings: &EndpointSettings) -> EndpointRequest {
+    let guest = sandbox.guest.as_ref();
+    let (name, hostname) = guest.map_or(("", ""), |it| (&it.name, &it.hostname));
     EndpointRequest {
         network: network.id,
         settings: settings.clone(),
-        names: names(own, settings),
+        names: names([name, &sandbox.container.short(), hostname], settings),
         before: Vec::new(),
     }
 }
@@ -311,6 +309,14 @@ fn may_join(network: &Network, settings: &EndpointSettings) -> Result<()> {
         ))),
         _ => may_have(network, settings),
     }
+}
+
+/// The number of a namespace that somebody gives us.
+fn inode_of(namespace: &Path) -> Result<u64> {
+    inode(namespace).map_err(|error| {
+        let namespace = namespace.display();
+        Error::invalid(format!("no network namespace at {namespace}: {error}"))
+    })
 }
 
 /// The number of the namespace found there (namespaces(7)).

@@ -51,8 +51,6 @@ impl Daemon {
         work: impl FnOnce(&Sandbox) -> Result<T>,
     ) -> Result<T> {
         let container = self.find_guest_of(Some(runtime), reference)?.container;
-        self.lives.hold(container, || {
-            work(&self.find_guest_of(Some(runtime), reference)?)
-        })
+        self.hold_guest(container, |guest| work(&guest))
     }
 }

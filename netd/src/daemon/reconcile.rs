@@ -34,7 +34,7 @@ impl Daemon {
         self.resume_names();
         self.make_predefined_networks()?;
         self.take_up_containers()?;
-        let left = self.left_guests().into_iter().map(|(guest, _)| guest.id);
+        let left = self.left_guests().into_iter().map(|guest| guest.id);
         for sandbox in left.chain(self.abandoned_sandboxes()) {
             self.undo(sandbox, &[], true);
             report.sandboxes += 1;

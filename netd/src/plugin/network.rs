@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use axum::Router;
 use rnet_ipam::SubnetRequest;
-use rnet_model::{Cidr, Network, NetworkId};
+use rnet_model::{Network, NetworkId, upper_half};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -206,16 +206,11 @@ fn subnet(data: &IpamData) -> Result<SubnetRequest> {
     let others = data.address_space != ADDRESS_SPACE;
     Ok(SubnetRequest {
         subnet,
+        // another IPAM driver counts up from below
         ip_range: subnet.filter(|_| others).and_then(upper_half),
         gateway: address(&data.gateway)?,
         auxiliary_addresses: auxiliary.collect::<Result<_>>()?,
     })
-}
-
-/// Where rnet's own containers have their addresses when another IPAM driver counts up from below.
-fn upper_half(subnet: Cidr) -> Option<Cidr> {
-    let half = Cidr::new(subnet.broadcast(), subnet.prefix() + 1).ok()?;
-    Cidr::new(half.network(), half.prefix()).ok()
 }
 
 fn strings(options: Option<&Value>) -> BTreeMap<String, String> {

@@ -1,8 +1,11 @@
 //! The sandbox routes: namespaces of others on rnet's networks.
 
 use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
 use crate::host::TestHost;
 
@@ -93,6 +96,35 @@ async fn a_sandbox_whose_namespace_is_gone_is_pruned() {
     std::fs::remove_file(&namespace).unwrap();
     assert_eq!(prune().await, json!({"SandboxesDeleted": ["g"]}));
     assert_eq!(host.machine.resources(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_goes_with_its_own_process_and_not_with_that_of_one_before_it() {
+    let (host, _) = stage().await;
+    let mut processes = [0, 1].map(|_| Command::new("sleep").arg("1000").spawn().unwrap());
+    for process in &processes {
+        // the one before is deleted, and its process lives on
+        host.delete("/sandboxes/job").await;
+        let body = json!({"Name": "job", "Pid": process.id()});
+        let made = host.post("/sandboxes/create", body).await;
+        assert_eq!(made.status, 201, "{}", made.message());
+    }
+    let [first, second] = &mut processes;
+    let end = |process: &mut Child| {
+        process.kill().unwrap();
+        process.wait().unwrap();
+    };
+    end(first);
+    // as long as it takes to hear of it
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(host.get("/sandboxes/job/json").await.status, 200);
+    end(second);
+    let gone = async {
+        while host.get("/sandboxes/job/json").await.status != 404 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), gone).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

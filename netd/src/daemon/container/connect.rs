@@ -23,10 +23,10 @@ impl Daemon {
         let network = self.find_network(network)?;
         let id = match self.find_container(container) {
             Ok(container) => container.id,
-            Err(Error::NoSuchContainer(_)) if self.find_guest(container).is_ok() => {
-                return self.connect_guest(&network, container, &settings);
-            }
-            Err(error) => return Err(error),
+            Err(error) => match self.find_guest(container) {
+                Ok(guest) => return self.connect_guest(&network, &guest, &settings),
+                Err(_) => return Err(error),
+            },
         };
         self.lives.hold(id, || {
             let container = self.find_container(&id.to_string())?;
@@ -80,13 +80,13 @@ impl Daemon {
         let network = self.find_network(network)?;
         let id = match self.find_container(container) {
             Ok(container) => container.id,
-            Err(Error::NoSuchContainer(_)) if self.find_guest(container).is_ok() => {
-                return self.disconnect_guest(&network, container);
-            }
-            Err(Error::NoSuchContainer(_)) if force => {
-                return self.disconnect_name(&network, container);
-            }
-            Err(error) => return Err(error),
+            Err(error) => match self.find_guest(container) {
+                Ok(guest) => return self.disconnect_guest(&network, &guest),
+                Err(_) if force && matches!(error, Error::NoSuchContainer(_)) => {
+                    return self.disconnect_name(&network, container);
+                }
+                Err(_) => return Err(error),
+            },
         };
         self.lives.hold(id, || {
             let container = self.find_container(&id.to_string())?;
