@@ -10,6 +10,7 @@ pub mod defaults;
 mod device;
 mod error;
 mod heap;
+mod idmap;
 pub mod image;
 mod init;
 mod limits;

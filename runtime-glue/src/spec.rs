@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use crate::device::{Access, DeviceFile, DeviceKind, DeviceMistake, DeviceRule, Devices};
+pub use crate::idmap::{IdMap, IdMaps};
 pub use crate::limits::{Ceiling, CpuTime, Limits, Measure, Throttle};
 pub use crate::rlimit::{ProcessLimit, ProcessResource, UnknownResource};
 pub use crate::seccomp::Seccomp;

@@ -10,7 +10,7 @@ use super::devices::HostDevice;
 use super::filesystems::View;
 use super::mounts::OVERLAY_BASE;
 use super::security::Privileges;
-use super::{Command, Identity, MonitorEnds, Plan, Step, Target, Terminals, streams};
+use super::{Command, Identity, MonitorEnds, Namespaces, Plan, Step, Target, Terminals, streams};
 use crate::RuntimeError;
 use crate::cgroup::Cgroup;
 use crate::spec::{MountSource, Network, Rootfs, Spec};
@@ -89,7 +89,7 @@ pub(crate) fn prepare(
     }
     steps.extend([
         Step::TakeStreams(child_ends),
-        Step::CloseRest { but: None },
+        Step::CloseRest { but: Vec::new() },
         Step::AwaitIdentity,
         Step::WorkingDirectory(working_directory()?),
         Step::OwnStreams {
@@ -113,7 +113,10 @@ pub(crate) fn prepare(
         (spec.shared.uts, libc::CLONE_NEWUTS),
     ];
     let own = own.into_iter().filter(|(shared, _)| !shared);
-    let namespaces = own.fold(libc::CLONE_NEWNS, |all, (_, one)| all | one);
+    let namespaces = Namespaces {
+        new: own.fold(libc::CLONE_NEWNS, |all, (_, one)| all | one),
+        ..Namespaces::default()
+    };
     let cgroup = cgroup.directory()?;
     let plan = Plan {
         steps,

@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::bounds::Bounds;
 use super::security::Privileges;
-use super::{Command, Identity, MonitorEnds, Plan, Step, Target, Terminals, streams};
+use super::{Command, Identity, MonitorEnds, Namespaces, Plan, Step, Target, Terminals, streams};
 use crate::RuntimeError;
 use crate::cgroup::Cgroup;
 use crate::spec::{ExecSpec, Spec};
@@ -42,10 +42,10 @@ pub(crate) fn prepare(
         Step::TakeStreams(child_ends),
         // nothing of the host may be open in a process that the container can see
         Step::CloseRest {
-            but: Some(first.as_raw_fd()),
+            but: vec![first.as_raw_fd()],
         },
         Step::JoinContainer(first),
-        Step::CloseRest { but: None },
+        Step::CloseRest { but: Vec::new() },
         Step::LeaveKeyring,
         Step::WorkingDirectory(Target::new(&process.cwd)?),
         Step::OwnStreams {
@@ -62,7 +62,7 @@ pub(crate) fn prepare(
         Plan {
             steps,
             identity,
-            namespaces: 0,
+            namespaces: Namespaces::default(),
             cgroup: cgroup.directory()?,
         },
         ends,

@@ -18,6 +18,7 @@ mod exec;
 mod filesystems;
 mod identity;
 mod mounts;
+mod namespaces;
 mod reaper;
 mod security;
 mod stdio;
@@ -37,6 +38,8 @@ pub(crate) use container::{Prepared, prepare};
 pub(crate) use devices::{found as devices_of, rules as device_rules};
 pub(crate) use exec::prepare as prepare_exec;
 pub(crate) use identity::Identity;
+#[allow(unused_imports, reason = "whoever plans a process in one comes next")]
+pub(crate) use namespaces::{Namespaces, Pinned, User};
 use stdio::streams;
 pub(crate) use stdio::{MonitorEnds, Terminals};
 pub(crate) use step::Step;
@@ -51,8 +54,8 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// Who it is, as far as is known before it runs.
     pub(crate) identity: Identity,
-    /// The new namespaces it is made in (CLONE_NEW…).
-    pub(crate) namespaces: i32,
+    /// The namespaces it is made in.
+    pub(crate) namespaces: Namespaces,
     /// The version 2 control group it is made in.
     pub(crate) cgroup: Option<OwnedFd>,
 }
@@ -67,43 +70,56 @@ pub(crate) struct Child {
 }
 
 /// What a step works with besides its own parts.
-pub(crate) struct Context<'a> {
+pub(crate) struct Context {
     root: Option<OwnedFd>,
     identity: Identity,
-    channel: BorrowedFd<'a>,
+    channel: OwnedFd,
 }
 
 impl Plan {
     /// Starts the child.
     ///
     /// **Contract:** this process has one thread.
-    pub(crate) fn spawn(self) -> std::result::Result<Child, RuntimeError> {
+    pub(crate) fn spawn(mut self) -> std::result::Result<Child, RuntimeError> {
+        if let Some(User::New(_)) = self.namespaces.user {
+            self.steps.insert(0, Step::AwaitMaps);
+        }
         let close = SocketFlags::CLOEXEC;
         let pair = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, close, None);
         let (ours, theirs) = pair.map_err(RuntimeError::step("open a channel to a new process"))?;
-        let cloned = sys::clone(self.namespaces, self.cgroup.as_ref().map(AsFd::as_fd));
-        match cloned.map_err(RuntimeError::step("make a process"))? {
-            sys::Clone::Child => self.run(&theirs),
+        let cgroup = self.cgroup.as_ref().map(AsFd::as_fd);
+        match self.namespaces.make(cgroup)? {
+            sys::Clone::Child => {
+                // its end must be seen by a child that waits
+                drop(ours);
+                self.run(theirs)
+            }
             sys::Clone::Parent { pid, pidfd } => {
                 let steps = self.steps.iter().map(Step::to_string).collect();
-                Ok(Child {
+                let child = Child {
                     pid,
                     pidfd,
                     channel: ours,
                     steps,
-                })
+                };
+                if let Some(User::New(_)) = self.namespaces.user {
+                    // a child that hears nothing ends
+                    self.namespaces.settle(pid)?;
+                    child.go_on()?;
+                }
+                Ok(child)
             }
         }
     }
 
-    fn run(mut self, channel: &OwnedFd) -> ! {
+    fn run(mut self, channel: OwnedFd) -> ! {
         // a panic must not unwind into the monitor's code, of which this is a copy
         let _ = catch_unwind(AssertUnwindSafe(|| {
             let (root, identity) = (None, self.identity);
             let mut context = Context {
                 root,
                 identity,
-                channel: channel.as_fd(),
+                channel,
             };
             for (n, step) in (0..).zip(&mut self.steps) {
                 if let Err(errno) = step.run(&mut context) {
@@ -124,6 +140,12 @@ impl Child {
             Some((step, errno)) => Err(self.failure(step, errno)),
             None => Err(self.vanished()),
         }
+    }
+
+    /// Lets a child go on that waits for no more than that.
+    pub(crate) fn go_on(&self) -> std::result::Result<(), RuntimeError> {
+        let sent = rustix::net::send(&self.channel, &[1], SendFlags::NOSIGNAL);
+        sent.map(drop).map_err(|_| self.vanished())
     }
 
     /// Lets a ready child run its program as `identity`.
@@ -180,7 +202,7 @@ impl Child {
     }
 }
 
-impl Context<'_> {
+impl Context {
     fn root(&self) -> Result<BorrowedFd<'_>> {
         self.root.as_ref().map(AsFd::as_fd).ok_or(Errno::BADF)
     }
@@ -189,7 +211,7 @@ impl Context<'_> {
         let mut message = [0; 8];
         message[..4].copy_from_slice(&what.to_ne_bytes());
         message[4..].copy_from_slice(&detail.to_ne_bytes());
-        rustix::net::send(self.channel, &message, SendFlags::NOSIGNAL).map(drop)
+        rustix::net::send(&self.channel, &message, SendFlags::NOSIGNAL).map(drop)
     }
 
     /// Says that all is prepared, and takes the answer: who to be.
@@ -197,7 +219,7 @@ impl Context<'_> {
         self.say(READY, 0)?;
         let mut wire = [0; identity::WIRE_SIZE];
         let (_, length) = rustix::io::retry_on_intr(|| {
-            rustix::net::recv(self.channel, &mut wire[..], RecvFlags::empty())
+            rustix::net::recv(&self.channel, &mut wire[..], RecvFlags::empty())
         })?;
         if length != wire.len() {
             // the monitor is gone, and nobody wants us
@@ -207,11 +229,26 @@ impl Context<'_> {
         Ok(())
     }
 
+    /// Waits to be let go on; fails if nobody will ever say so.
+    fn await_word(&self) -> Result<()> {
+        let mut word = [0; 1];
+        let (_, length) = rustix::io::retry_on_intr(|| {
+            rustix::net::recv(&self.channel, &mut word[..], RecvFlags::empty())
+        })?;
+        if length == 0 {
+            Err(Errno::PIPE)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Closes all that must not be there when the program is looked up, let alone when it runs: a descriptor of a
     /// directory of the host would be a way out (CVE-2024-21626).
-    fn close_the_rest(&mut self, but: Option<RawFd>) -> Result<()> {
+    fn close_the_rest(&mut self, but: &[RawFd]) -> Result<()> {
         std::mem::forget(self.root.take());
-        sys::close_all_but([Some(self.channel.as_raw_fd()), but])
+        let mut keep = but.to_vec();
+        keep.push(self.channel.as_raw_fd());
+        sys::close_all_but(&keep)
     }
 
     /// Dies with the monitor from now on, or at once if it is gone already.

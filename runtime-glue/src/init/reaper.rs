@@ -17,7 +17,7 @@ pub(super) fn stand_behind(privileges: &Privileges) -> Result<()> {
     match sys::clone(0, None)? {
         sys::Clone::Child => lead_terminal(),
         sys::Clone::Parent { pid, .. } => {
-            let code = sys::close_all_but([None; 2])
+            let code = sys::close_all_but(&[])
                 .and_then(|()| privileges.keep())
                 .and_then(|()| rustix::thread::set_name(c"rnet-init"))
                 .and_then(|()| watch(pid));

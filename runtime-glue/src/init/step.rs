@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Result;
 use rustix::mount::{MountAttrFlags, MountFlags};
-use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
+use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
 
 use super::bounds::{Bounds, Sysctl};
 use super::command::{self, Command};
 use super::devices::Node;
 use super::mounts::{self, MountOption};
+use super::namespaces;
 use super::security::{Identification, Privileges};
 use super::stdio::ChildEnds;
 use super::{Context, Target};
@@ -22,6 +23,8 @@ use crate::sys;
 /// One thing a child does between clone and exec, with all it needs for it: nothing is allocated, nothing looked up
 /// on the host.
 pub(crate) enum Step {
+    /// Waits until it is known who is who in a user namespace of its own, and becomes its root.
+    AwaitMaps,
     /// Kills the child when the monitor dies.
     DieWithMonitor,
     /// Joins a control group of version 1 through its `tasks` file.
@@ -84,8 +87,8 @@ pub(crate) enum Step {
         /// Whether the standard input is one to own, too: /dev/null is everyone's.
         stdin: bool,
     },
-    /// Closes every descriptor but one that a later step needs.
-    CloseRest { but: Option<RawFd> },
+    /// Closes every descriptor but those that a later step or the program needs.
+    CloseRest { but: Vec<RawFd> },
     /// Says that all is ready and waits to be told who to be.
     AwaitIdentity,
     /// Goes where the program is to start.
@@ -105,11 +108,15 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(super) fn run(&mut self, context: &mut Context<'_>) -> Result<()> {
+    pub(super) fn run(&mut self, context: &mut Context) -> Result<()> {
         match self {
+            Self::AwaitMaps => {
+                context.await_word()?;
+                namespaces::take_root()
+            }
             Self::DieWithMonitor => context.die_with_monitor(),
             Self::JoinCgroup(_, tasks) => rustix::io::write(tasks, b"0").map(drop),
-            Self::HideCgroups => sys::unshare_cgroup_namespace(),
+            Self::HideCgroups => sys::unshare(UnshareFlags::NEWCGROUP),
             Self::JoinNetwork(_, namespace) => rustix::thread::move_into_link_name_space(
                 namespace.as_fd(),
                 Some(LinkNameSpaceType::Network),
@@ -159,7 +166,7 @@ impl Step {
             Self::Hostname(name) => rustix::system::sethostname(name.as_bytes()),
             Self::TakeStreams(ends) => ends.take(),
             Self::OwnStreams { stdin } => super::stdio::own(*stdin, context.identity.uid()),
-            Self::CloseRest { but } => context.close_the_rest(*but),
+            Self::CloseRest { but } => context.close_the_rest(but),
             Self::AwaitIdentity => context.await_identity(),
             Self::WorkingDirectory(target) => go_to(target),
             Self::Bound(bounds) => bounds.take(),
@@ -178,6 +185,7 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AwaitMaps => write!(f, "become the root of the user namespace"),
             Self::DieWithMonitor => write!(f, "bind a process to its monitor's life"),
             Self::JoinCgroup(tasks, _) => {
                 write!(f, "join the control group of {}", tasks.display())

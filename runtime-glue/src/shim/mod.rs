@@ -69,7 +69,7 @@ fn limit_files() {
 /// Splits off the process that stays; true in it.
 fn detach() -> Result<bool, RuntimeError> {
     let failed = || RuntimeError::step("separate a monitor from the daemon");
-    sys::close_all_but([None; 2]).map_err(failed())?;
+    sys::close_all_but(&[]).map_err(failed())?;
     // nobody in a container may look into a process of ours that is on its way there
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed())?;
     // it was run by a descriptor, whose number it would be called by else

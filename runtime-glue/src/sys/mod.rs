@@ -75,18 +75,57 @@ pub(crate) fn daemonize() -> Result<bool> {
     Ok(pid == 0)
 }
 
-/// Sets attributes of a mount and, if `recursive`, of all below it; makes it private (mount_setattr(2)).
-#[expect(unsafe_code, reason = "mount_setattr has no wrapper in rustix")]
+/// What becomes of a mount (mount_setattr(2)).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MountChange<'a> {
+    /// Attributes it gets.
+    pub(crate) set: MountAttrFlags,
+    /// Attributes it loses, before it gets others.
+    pub(crate) clear: MountAttrFlags,
+    /// How mounts below it come and go elsewhere (MS_SHARED, MS_SLAVE, …); 0 leaves it as it is.
+    pub(crate) propagation: u64,
+    /// The user namespace whose maps say who owns its files.
+    pub(crate) owners: Option<BorrowedFd<'a>>,
+}
+
+impl Default for MountChange<'_> {
+    fn default() -> Self {
+        Self {
+            set: MountAttrFlags::empty(),
+            clear: MountAttrFlags::empty(),
+            propagation: 0,
+            owners: None,
+        }
+    }
+}
+
+/// Sets attributes of a mount and, if `recursive`, of all below it; makes it private.
 pub(crate) fn set_mount_attributes(
     mount: BorrowedFd<'_>,
     attributes: MountAttrFlags,
     recursive: bool,
 ) -> Result<()> {
-    let attr = libc::mount_attr {
-        attr_set: u64::from(attributes.bits()),
-        attr_clr: 0,
+    let change = MountChange {
+        set: attributes,
         propagation: libc::MS_PRIVATE,
-        userns_fd: 0,
+        ..MountChange::default()
+    };
+    change_mount(mount, &change, recursive)
+}
+
+/// Changes a mount and, if `recursive`, all below it: all or nothing of it.
+#[expect(unsafe_code, reason = "mount_setattr has no wrapper in rustix")]
+pub(crate) fn change_mount(
+    mount: BorrowedFd<'_>,
+    change: &MountChange<'_>,
+    recursive: bool,
+) -> Result<()> {
+    let idmap = change.owners.map_or(0, |_| libc::MOUNT_ATTR_IDMAP);
+    let attr = libc::mount_attr {
+        attr_set: u64::from(change.set.bits()) | idmap,
+        attr_clr: u64::from(change.clear.bits()),
+        propagation: change.propagation,
+        userns_fd: change.owners.map_or(0, |fd| fd.as_raw_fd() as u64),
     };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     let (fd, path) = (mount.as_raw_fd(), c"".as_ptr());
@@ -117,16 +156,16 @@ pub(crate) fn readonly_view(path: &Path) -> Result<OwnedFd> {
     unsafe_code,
     reason = "whoever owns a descriptor must not use it again"
 )]
-pub(crate) fn close_all_but(mut keep: [Option<RawFd>; 2]) -> Result<()> {
+pub(crate) fn close_all_but(keep: &[RawFd]) -> Result<()> {
+    let mut keep = keep.to_vec();
     keep.sort_unstable();
     let mut first = 3;
-    let bounds = keep.into_iter().flatten().chain([RawFd::MAX]);
-    for bound in bounds {
+    for bound in keep.into_iter().chain([RawFd::MAX]) {
         if first < bound {
             // SAFETY: called before anything is opened, or in a process that never again uses or drops what it owns.
             checked(unsafe { libc::syscall(libc::SYS_close_range, first, bound - 1, 0) })?;
         }
-        first = bound.saturating_add(1);
+        first = first.max(bound.saturating_add(1));
     }
     Ok(())
 }
@@ -236,14 +275,16 @@ pub(crate) fn leave_keyring() -> Result<()> {
     }
 }
 
-/// Leaves the calling process with a cgroup namespace of its own, rooted where it is now.
+/// Leaves the calling process, or its future children, with namespaces of their own.
+///
+/// **Contract:** `namespaces` names nothing else.
 #[expect(
     unsafe_code,
     reason = "unshare is unsafe for descriptor tables, which stay shared here"
 )]
-pub(crate) fn unshare_cgroup_namespace() -> Result<()> {
+pub(crate) fn unshare(namespaces: UnshareFlags) -> Result<()> {
     // SAFETY: the descriptor table is not unshared.
-    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
+    unsafe { rustix::thread::unshare_unsafe(namespaces.difference(UnshareFlags::FILES)) }
 }
 
 /// Lets `filter` decide about every system call of this thread from now on (seccomp(2)).
