@@ -45,9 +45,10 @@ pub struct View {
 /// the next lookup. A sandbox sees names of the networks in its view only.
 #[derive(Debug, Default)]
 pub struct Directory {
-    endpoints: HashMap<EndpointId, EndpointNames>,
+    // each of the large ones by itself: a map keeps room for twice as many as it has
+    endpoints: HashMap<EndpointId, Box<EndpointNames>>,
     zones: HashMap<NetworkId, Zone>,
-    views: HashMap<SandboxId, View>,
+    views: HashMap<SandboxId, Box<View>>,
 }
 
 impl Directory {
@@ -55,7 +56,7 @@ impl Directory {
     pub fn put(&mut self, names: EndpointNames) {
         self.remove(names.endpoint);
         self.zones.entry(names.network).or_default().insert(&names);
-        self.endpoints.insert(names.endpoint, names);
+        self.endpoints.insert(names.endpoint, Box::new(names));
     }
 
     /// Forgets an endpoint; one that is not known is no error.
@@ -78,7 +79,7 @@ impl Directory {
             .iter()
             .map(|(alias, name)| (normal(alias), normal(name)))
             .collect();
-        self.views.insert(view.sandbox, view);
+        self.views.insert(view.sandbox, Box::new(view));
     }
 
     /// Forgets a sandbox, which then sees nothing.

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::daemon::Restarts;
 use crate::volume::VolumeMount;
 
+pub use packed::Packed;
+
+mod packed;
+
 /// One container.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Container {
@@ -23,9 +27,9 @@ pub struct Container {
     /// The id of the image it was made from (`sha256:…`).
     pub image_id: String,
     /// What runs in it, as asked for, with what the image adds.
-    pub config: models::ContainerConfig,
+    pub config: Packed<models::ContainerConfig>,
     /// How the host runs it, as asked for.
-    pub host_config: models::HostConfig,
+    pub host_config: Packed<models::HostConfig>,
     /// What its network namespace is.
     pub network_mode: NetworkMode,
     /// The networks it is attached to whenever it runs.
@@ -33,6 +37,9 @@ pub struct Container {
     /// The volumes it sees.
     #[serde(default)]
     pub volumes: Vec<VolumeMount>,
+    /// The containers it is linked to on the default network, and what it calls each.
+    #[serde(default)]
+    pub links: Vec<(ContainerId, String)>,
     /// The addresses it had at the end of its last run, which it gets again where they are free.
     #[serde(default)]
     pub addresses: BTreeMap<NetworkId, Vec<IpAddr>>,

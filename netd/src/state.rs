@@ -52,9 +52,9 @@ pub enum Change {
 #[derive(Clone, Debug, Default)]
 pub struct State {
     networks: BTreeMap<NetworkId, Network>,
-    sandboxes: BTreeMap<SandboxId, Sandbox>,
-    endpoints: BTreeMap<EndpointId, Endpoint>,
-    /// Each by itself: a tree keeps room for more than it has, and these are large.
+    // each of the large ones by itself: a tree keeps room for more than it has
+    sandboxes: BTreeMap<SandboxId, Box<Sandbox>>,
+    endpoints: BTreeMap<EndpointId, Box<Endpoint>>,
     containers: BTreeMap<ContainerId, Box<Container>>,
     /// By name.
     volumes: BTreeMap<String, Volume>,
@@ -96,7 +96,7 @@ impl State {
             Change::PutNetwork(network) => self.put_network(network),
             Change::DropNetwork(id) => self.drop_network(id),
             Change::PutSandbox(sandbox) => {
-                self.sandboxes.insert(sandbox.id, sandbox);
+                self.sandboxes.insert(sandbox.id, Box::new(sandbox));
             }
             Change::DropSandbox(id) => {
                 self.sandboxes.remove(&id);
@@ -130,22 +130,22 @@ impl State {
 
     /// All sandboxes, by id.
     pub fn sandboxes(&self) -> impl Iterator<Item = &Sandbox> + Clone {
-        self.sandboxes.values()
+        self.sandboxes.values().map(Box::as_ref)
     }
 
     /// The sandbox of that id.
     pub fn sandbox(&self, id: SandboxId) -> Option<&Sandbox> {
-        self.sandboxes.get(&id)
+        self.sandboxes.get(&id).map(Box::as_ref)
     }
 
     /// All endpoints, by id.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints.values()
+        self.endpoints.values().map(Box::as_ref)
     }
 
     /// The endpoint of that id.
     pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
-        self.endpoints.get(&id)
+        self.endpoints.get(&id).map(Box::as_ref)
     }
 
     /// The endpoints of a sandbox, in the order they were attached; those on their way out included.
@@ -154,14 +154,14 @@ impl State {
             .get(&sandbox)
             .into_iter()
             .flatten()
-            .filter_map(|id| self.endpoints.get(id))
+            .filter_map(|id| self.endpoint(*id))
     }
 
     /// The endpoints on a network.
     pub fn endpoints_on(&self, network: NetworkId) -> impl Iterator<Item = &Endpoint> {
         let occupied = self.occupied.get(&network);
         let ids = occupied.into_iter().flat_map(|it| &it.endpoints);
-        ids.filter_map(|id| self.endpoints.get(id))
+        ids.filter_map(|id| self.endpoint(*id))
     }
 
     /// The networks that containers or endpoints are on.
@@ -217,7 +217,7 @@ impl State {
         self.container(container)?
             .run
             .sandbox()
-            .and_then(|id| self.sandboxes.get(&id))
+            .and_then(|id| self.sandbox(id))
     }
 
     fn put_container(&mut self, container: Box<Container>) {
@@ -250,7 +250,7 @@ impl State {
         if !attached.contains(&endpoint.id) {
             attached.push(endpoint.id);
         }
-        self.endpoints.insert(endpoint.id, endpoint);
+        self.endpoints.insert(endpoint.id, Box::new(endpoint));
     }
 
     fn drop_endpoint(&mut self, id: EndpointId) {

@@ -214,10 +214,12 @@ pub(super) fn names(state: &State, endpoint: &Endpoint) -> Option<EndpointNames>
 /// The ports of a container that are exposed or published.
 fn ports(state: &State, sandbox: &Sandbox) -> Vec<(Protocol, PortRange)> {
     let container = state.container(sandbox.container);
-    let exposed = container.and_then(|it| it.config.exposed_ports.as_ref());
-    let exposed = exposed.into_iter().flatten();
+    let exposed = container.and_then(|it| it.config.unpack().exposed_ports);
     // what cannot be read was refused when the container was created
-    let exposed = exposed.filter_map(|text| container_port(text).ok());
+    let exposed = exposed
+        .iter()
+        .flatten()
+        .filter_map(|text| container_port(text).ok());
     let published = sandbox.ports.iter();
     exposed
         .map(|(port, protocol)| (protocol, PortRange::one(port)))

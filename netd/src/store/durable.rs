@@ -21,7 +21,7 @@ use crate::state::{Change, State};
 /// The format this program writes; it reads it and all before it.
 const FORMAT: u64 = 1;
 /// Of a file in memory, in bytes: records are in the state, and read from here at the start only.
-const CACHE: usize = 512 * 1024;
+const CACHE: usize = 128 * 1024;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const NETWORKS: Records = TableDefinition::new("networks");

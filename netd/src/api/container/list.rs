@@ -68,17 +68,19 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Answer<Json<
     let all = params.flag("all") || limit.is_some() || by_state;
     let bounds = Bounds::read(&api.daemon, &filters)?;
     let found = api.daemon.read(|state| {
-        let mut found: Vec<&Container> = state
+        let mut found: Vec<Container> = state
             .containers()
             .filter(|container| all || container.run.is_running() || container.is_restarting())
-            .filter(|container| {
-                bounds.hold(state, container) && matches(&api.daemon, &filters, state, container)
-            })
+            // copies are unpacked, not what is on record
+            .cloned()
             .collect();
+        found.retain(|container| {
+            bounds.hold(state, container) && matches(&api.daemon, &filters, state, container)
+        });
         found.sort_by_key(|container| Reverse(container.created));
         found.truncate(limit.unwrap_or(usize::MAX));
         found
-            .into_iter()
+            .iter()
             .map(|it| summary(&api.daemon, state, it))
             .collect()
     });

@@ -25,7 +25,8 @@ pub(super) async fn prune(
     let deleted = api.run(move |daemon| {
         let _turn = turn;
         let matches = |container: &&Container| {
-            let label = |key: &str| Some(container.config.labels.as_ref()?.get(key)?.as_str());
+            let labels = container.config.unpack().labels.unwrap_or_default();
+            let label = |key: &str| labels.get(key).map(String::as_str);
             !container.run.is_running()
                 && until.iter().all(|until| container.created < *until)
                 && filters.labels("label", label)

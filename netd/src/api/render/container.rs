@@ -136,9 +136,9 @@ fn body(daemon: &Daemon, container: Container) -> ContainerInspectResponse {
         mounts: Some(mounts(daemon, &container)),
         host_config: Some(HostConfig {
             links: daemon.links_of(&container),
-            ..container.host_config
+            ..container.host_config.unpack()
         }),
-        config: Some(container.config),
+        config: Some(container.config.unpack()),
         ..ContainerInspectResponse::default()
     }
 }

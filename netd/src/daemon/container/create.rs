@@ -66,17 +66,18 @@ impl Daemon {
         let volumes = self.settle_volumes(volumes, &image)?;
         let mut state = self.state();
         let (network_mode, networks) = networks::resolve(&state, &mut host, endpoints)?;
-        links::resolve(&state, &mut host)?;
+        let links = links::resolve(&state, &mut host)?;
         let container = Container {
             id,
             name: name::choose(&state, name.as_deref())?,
             created: Timestamp::now(),
             image_id: image.id.to_string(),
-            config,
-            host_config: host,
+            config: config.into(),
+            host_config: host.into(),
             network_mode,
             networks,
             volumes,
+            links,
             addresses: BTreeMap::new(),
             restarts: Restarts::default(),
             run: Run::Created,

@@ -27,10 +27,12 @@ impl Daemon {
         refuse_fixed(&asked)?;
         self.lives.hold(id, || {
             let mut container = self.find_container(&id.to_string())?;
-            merge(&mut container.host_config, asked);
-            restart::check_update(&container.host_config)?;
-            check_limits(&container.host_config)?;
-            let limits = limits(&container.host_config)?;
+            let mut host = container.host_config.unpack();
+            merge(&mut host, asked);
+            restart::check_update(&host)?;
+            check_limits(&host)?;
+            let limits = limits(&host)?;
+            container.host_config = host.into();
             if container.run.is_running() {
                 self.runtime.update(&id, &limits)?;
             }

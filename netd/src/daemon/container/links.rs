@@ -14,10 +14,10 @@ use crate::daemon::{Daemon, lookup};
 use crate::error::{Error, Result, chain};
 use crate::state::{State, is_live};
 
-/// Finds the containers that a new one links to.
+/// Takes out of what was asked for the containers that a new one links to, and finds them.
 ///
 /// Passed over on other networks: there links are the endpoints', and clients send both (moby, daemon/links.go).
-pub(super) fn resolve(state: &State, host: &mut HostConfig) -> Result<()> {
+pub(super) fn resolve(state: &State, host: &mut HostConfig) -> Result<Vec<(ContainerId, String)>> {
     if is_host(host) && host.links.iter().flatten().next().is_some() {
         return Err(Error::invalid(
             "conflicting options: host type networking can't be used with links. \
@@ -25,9 +25,9 @@ pub(super) fn resolve(state: &State, host: &mut HostConfig) -> Result<()> {
         ));
     }
     if host.network_mode.as_deref() != Some("bridge") {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    for text in host.links.iter_mut().flatten() {
+    let links = host.links.take().into_iter().flatten().map(|text| {
         let link: ContainerLink = text
             .parse()
             .map_err(|error: InvalidContainerLink| Error::invalid(error.to_string()))?;
@@ -44,9 +44,9 @@ pub(super) fn resolve(state: &State, host: &mut HostConfig) -> Result<()> {
                  This would result in undefined behavior",
             ));
         }
-        *text = format!("{}:{}", target.id, link.alias);
-    }
-    Ok(())
+        Ok((target.id, link.alias))
+    });
+    links.collect()
 }
 
 /// Refuses to start a container without those it is linked to.
@@ -56,11 +56,11 @@ pub(super) fn check(state: &State, container: &Container) -> Result<()> {
             .container(id)
             .is_some_and(|target| target.run.is_running())
     };
-    match targets(container).find(|(id, _)| !runs(*id)) {
+    match container.links.iter().find(|(id, _)| !runs(*id)) {
         None => Ok(()),
         Some((id, alias)) => {
             let name = state
-                .container(id)
+                .container(*id)
                 .map_or_else(|| id.short(), |target| target.name.clone());
             Err(Error::Conflict(format!(
                 "Cannot link to a non running container: /{name} AS /{}/{alias}",
@@ -73,8 +73,8 @@ pub(super) fn check(state: &State, container: &Container) -> Result<()> {
 /// The names a container's links give: the alias, the other's host name and its name, at each of its addresses.
 pub(super) fn names(state: &State, container: &Container) -> Vec<(String, IpAddr)> {
     let mut names: Vec<(String, IpAddr)> = Vec::new();
-    for (id, alias) in targets(container) {
-        let Some(target) = state.container(id) else {
+    for (id, alias) in &container.links {
+        let Some(target) = state.container(*id) else {
             continue;
         };
         let sandbox = target.run.sandbox().into_iter();
@@ -90,9 +90,9 @@ pub(super) fn names(state: &State, container: &Container) -> Vec<(String, IpAddr
             .flat_map(|endpoint| &endpoint.addresses)
             .map(|cidr| cidr.ip())
         {
-            let hostname = target.config.hostname.as_deref().unwrap_or_default();
-            for name in [alias, hostname, &target.name] {
-                let line = (name.to_owned(), address);
+            let hostname = target.config.unpack().hostname.unwrap_or_default();
+            for name in [alias, &hostname, &target.name] {
+                let line = (name.clone(), address);
                 if !name.is_empty() && !names.contains(&line) {
                     names.push(line);
                 }
@@ -106,8 +106,8 @@ impl Daemon {
     /// How a container's links are shown: `/OTHER:/CONTAINER/ALIAS`; one whose container is gone is not.
     pub fn links_of(&self, container: &Container) -> Option<Vec<String>> {
         let shown = self.read(|state| {
-            let shown = targets(container).filter_map(|(id, alias)| {
-                let name = &state.container(id)?.name;
+            let shown = container.links.iter().filter_map(|(id, alias)| {
+                let name = &state.container(*id)?.name;
                 Some(format!("/{name}:/{}/{alias}", container.name))
             });
             shown.collect::<Vec<_>>()
@@ -118,7 +118,7 @@ impl Daemon {
     /// Tells the containers that are linked to this one of its addresses and name.
     pub(super) fn refresh_links_to(self: &Arc<Self>, id: ContainerId) {
         let linked: Vec<Container> = self.read(|state| {
-            let links_here = |it: &&Container| targets(it).any(|(target, _)| target == id);
+            let links_here = |it: &&Container| it.links.iter().any(|(target, _)| *target == id);
             let running = state.containers().filter(|it| it.run.is_running());
             running.filter(links_here).cloned().collect()
         });
@@ -132,19 +132,4 @@ impl Daemon {
             }
         }
     }
-}
-
-/// The containers that are linked to, by id, and what they are called.
-fn targets(container: &Container) -> impl Iterator<Item = (ContainerId, &str)> {
-    let on_bridge = container.host_config.network_mode.as_deref() == Some("bridge");
-    let links = container
-        .host_config
-        .links
-        .iter()
-        .flatten()
-        .filter(move |_| on_bridge);
-    links.filter_map(|link| {
-        let (id, alias) = link.split_once(':')?;
-        Some((id.parse().ok()?, alias))
-    })
 }

@@ -211,7 +211,7 @@ impl Daemon {
     pub(in crate::daemon) fn restart_all(self: &Arc<Self>) -> Result<()> {
         let wanted: Vec<Container> = self.read(|state| {
             let wanted = state.containers().filter(|it| match it.run {
-                Run::Exited { code, .. } => it.restarts.wanted(&it.host_config, code),
+                Run::Exited { code, .. } => it.restarts.wanted(&it.host_config.unpack(), code),
                 _ => false,
             });
             wanted.cloned().collect()

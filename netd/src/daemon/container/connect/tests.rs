@@ -94,9 +94,11 @@ impl Stage {
             config: bollard_stubs::models::ContainerConfig {
                 hostname: Some("c1".to_owned()),
                 ..Default::default()
-            },
-            host_config: Default::default(),
+            }
+            .into(),
+            host_config: bollard_stubs::models::HostConfig::default().into(),
             volumes: Default::default(),
+            links: Vec::new(),
             network_mode: NetworkMode::Attached,
             networks: [(network.id, EndpointSettings::default())].into(),
             addresses: Default::default(),

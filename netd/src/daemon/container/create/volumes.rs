@@ -164,7 +164,8 @@ fn share(state: &State, host: &mut HostConfig, requests: &mut Vec<VolumeRequest>
             fill: false,
             ..VolumeRequest::unnamed(&mount.target)
         }));
-        let binds = other.host_config.binds.iter().flatten();
+        let binds = other.host_config.unpack().binds;
+        let binds = binds.iter().flatten();
         let shared = binds
             .filter(|bind| bind.starts_with('/'))
             .map(|bind| match readonly {
