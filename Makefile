@@ -1,7 +1,9 @@
 # rnet: `make demo` shows it, `make test` proves it. Both install what they need (Debian, Ubuntu) but Rust itself.
 
 PREFIX ?= /usr/local
-PACKAGES := busybox-static curl iproute2 iptables nftables podman procps runc
+PACKAGES := busybox-static curl docker-compose iproute2 iptables nftables openssl podman procps python3-venv runc
+# stock clients that are no packages, or come in one with a daemon
+CLIENTS := $(or $(CARGO_TARGET_DIR),target)/clients
 # peers, to measure against; one that cannot be had is left out of the tables
 BENCH_PACKAGES := netavark aardvark-dns containernetworking-plugins dnsmasq-base dnsperf
 PROGRAMS := netd rnet rnet-shim rnet-cni rnet-netavark
@@ -58,6 +60,7 @@ APT := $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get
 setup:
 	@set -e; missing="$(call missing,$(PACKAGES))"; [ -z "$$missing" ] || { echo "installing $$missing"; \
 	$(APT) update -qq; $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; }
+	@$(ROOT) tests/clients.sh $(CLIENTS)
 
 # none of these packages starts a daemon
 .PHONY: bench-setup

@@ -26,7 +26,16 @@ fn every_example_is_run_by_a_test() -> Result<()> {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["published-port", "two-networks"]);
+    assert_eq!(names, ["compose", "published-port", "two-networks"]);
+    Ok(())
+}
+
+#[test]
+fn compose() -> Result<()> {
+    let said = run("compose")?;
+    let answers = said.lines().filter(|line| *line == "42").count();
+    assert_eq!(answers, 2, "{said}");
+    assert_eq!(said.matches("(healthy)").count(), 2, "{said}");
     Ok(())
 }
 

@@ -38,6 +38,14 @@ impl Failure {
         }
     }
 
+    /// A service of Docker's that this daemon does not take part in (503).
+    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            message: message.into(),
+        }
+    }
+
     /// A path that leads nowhere (404).
     pub(super) fn page_not_found() -> Self {
         Self {

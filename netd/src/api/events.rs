@@ -1,4 +1,6 @@
-//! `GET /events`: what happens, as it happens.
+//! `GET /events`: what happened, as far as it is remembered, and what happens, as it happens.
+
+use std::borrow::Cow;
 
 use axum::Router;
 use axum::extract::State;
@@ -16,23 +18,34 @@ use super::{Answer, Api, stream as bodies};
 use crate::event::Event;
 
 const FILTERS: &[&str] = &[
-    "type",
-    "event",
+    "config",
     "container",
-    "network",
-    "volume",
-    "label",
-    "image",
-    "scope",
     "daemon",
+    "event",
+    "image",
+    "label",
+    "network",
+    "node",
+    "plugin",
+    "scope",
+    "secret",
+    "service",
+    "type",
+    "volume",
 ];
+
+/// Kinds of objects that things happen to.
+const OBJECTS: [&str; 3] = ["container", "network", "volume"];
+
+/// Kinds that Docker has and nothing happens to here.
+const ABSENT: [&str; 6] = ["config", "daemon", "node", "plugin", "secret", "service"];
 
 /// An event with the older members that clients still read.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
+    status: Option<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +53,7 @@ struct Message {
     #[serde(rename = "Type")]
     kind: &'static str,
     #[serde(rename = "Action")]
-    action: &'static str,
+    action: Cow<'static, str>,
     #[serde(rename = "Actor")]
     actor: EventActor,
     scope: &'static str,
@@ -54,15 +67,22 @@ pub(super) fn routes() -> Router<Api> {
 
 async fn events(State(api): State<Api>, params: Params) -> Answer<Response> {
     let filters = params.filters(FILTERS)?;
-    // nothing of the past is kept, so `since` finds nothing; `until` still ends the stream
+    let since = params.text("since").map(moment).transpose()?;
     let until = params.text("until").map(moment).transpose()?;
-    let happening = happening(api.daemon.events().subscribe())
-        .filter(move |event| std::future::ready(matches(&filters, event)))
+    let (past, coming) = match since {
+        Some(since) => api.daemon.events().subscribe_since(since),
+        None => (Vec::new(), api.daemon.events().subscribe()),
+    };
+    // `until` may be past: what came before it is told all the same
+    let coming = happening(coming).take_until(Box::pin(reached(until)));
+    let told = stream::iter(past)
+        .chain(coming)
+        .filter(move |event| {
+            let within = until.is_none_or(|until| event.time <= until);
+            std::future::ready(within && matches(&filters, event))
+        })
         .map(message);
-    Ok(bodies::json_lines(
-        happening.take_until(Box::pin(reached(until))),
-        api.closing,
-    ))
+    Ok(bodies::json_lines(told, api.closing))
 }
 
 fn happening(events: Receiver<Event>) -> impl Stream<Item = Event> + Send {
@@ -87,21 +107,41 @@ fn matches(filters: &Filters, event: &Event) -> bool {
             is_it || attribute(if event.kind == kind { "name" } else { kind }) == Some(wanted)
         })
     };
+    // what follows a colon are particulars: `exec_create: sh`, `health_status: healthy`
+    let action = |wanted: &str| {
+        let what = event.action.split(':').next().unwrap_or_default();
+        wanted == event.action || wanted == what
+    };
+    let image = |wanted: &str| {
+        let name = attribute(if event.kind == "image" {
+            "name"
+        } else {
+            "image"
+        });
+        let is_it = event.kind == "image" && event.id == wanted;
+        is_it || name.is_some_and(|name| name == wanted || untagged(name) == wanted)
+    };
     filters.any("type", |kind| kind == event.kind)
-        && filters.any("event", |action| action == event.action)
+        && filters.any("event", action)
         && filters.any("scope", |scope| scope == "local")
-        && filters.any("daemon", |_| false)
-        && filters.any("image", |image| attribute("image") == Some(image))
+        && filters.any("image", image)
         && filters.labels("label", attribute)
-        && object("container")
-        && object("network")
-        && object("volume")
+        && OBJECTS.into_iter().all(object)
+        && ABSENT.into_iter().all(|kind| filters.any(kind, |_| false))
+}
+
+/// An image's name without its tag.
+fn untagged(name: &str) -> &str {
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => name,
+    }
 }
 
 fn message(event: Event) -> Message {
     let of_container = event.kind == Kind::CONTAINER.as_ref();
     Message {
-        status: of_container.then_some(event.action),
+        status: of_container.then(|| event.action.clone()),
         id: of_container.then(|| event.id.clone()),
         from: event
             .attributes
@@ -128,11 +168,15 @@ mod tests {
     use crate::api::error::Failure;
 
     fn event() -> Event {
-        let attributes = [("name", "web"), ("image", "busybox"), ("tier", "front")];
+        let attributes = [
+            ("name", "web"),
+            ("image", "busybox:latest"),
+            ("tier", "front"),
+        ];
         let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned()));
         Event {
             kind: "container",
-            action: "start",
+            action: "exec_create: sh".into(),
             id: "abcdef".to_owned(),
             attributes: attributes.into(),
             time: Timestamp::UNIX_EPOCH,
@@ -147,7 +191,9 @@ mod tests {
         };
         for text in [
             "",
-            r#"{"type":["container"],"event":["start","die"]}"#,
+            r#"{"type":["container"],"event":["exec_create","die"]}"#,
+            r#"{"event":{"exec_create: sh":true}}"#,
+            r#"{"image":["busybox:latest"]}"#,
             r#"{"container":["web"]}"#,
             r#"{"container":["abc"]}"#,
             r#"{"label":["tier=front"],"image":["busybox"]}"#,
@@ -158,6 +204,9 @@ mod tests {
             r#"{"type":["network"]}"#,
             r#"{"container":["db"]}"#,
             r#"{"label":["tier=back"]}"#,
+            r#"{"event":["start"]}"#,
+            r#"{"plugin":["web"]}"#,
+            r#"{"image":["busy"]}"#,
         ] {
             assert!(!passes(text), "{text}");
         }

@@ -15,6 +15,7 @@ use bollard_stubs::models::{
 };
 use futures_util::TryStreamExt;
 use rnet_runtime_glue::image::{Healthcheck, Image, Import, Reference, Removed};
+use serde::Serialize;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::error::Failure;
@@ -112,9 +113,27 @@ async fn show(State(api): State<Api>, Path(path): Path<String>) -> Answer<Respon
         _ => return Err(Failure::page_not_found()),
     };
     Ok(match what {
-        "json" => Json(inspect(image)).into_response(),
+        "json" => {
+            let shown = inspect(image);
+            let container_config = shown.config.clone();
+            Json(Inspection {
+                shown,
+                container_config,
+            })
+            .into_response()
+        }
         _ => Json(history::steps(image)).into_response(),
     })
+}
+
+/// An image, with what Docker has dropped and clients still read.
+#[derive(Serialize)]
+struct Inspection {
+    #[serde(flatten)]
+    shown: ImageInspect,
+    /// That of the container the image was made from; docker-compose 1 looks for volumes there.
+    #[serde(rename = "ContainerConfig")]
+    container_config: Option<ImageConfig>,
 }
 
 async fn tag(

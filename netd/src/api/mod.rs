@@ -2,6 +2,7 @@
 //!
 //! Handlers translate and nothing else: a request into a call of the daemon, its answer into the models of that API.
 
+mod absent;
 mod body;
 mod container;
 mod error;
@@ -88,6 +89,7 @@ fn routes(api: Api) -> Router {
         .merge(image::routes())
         .merge(volume::routes())
         .merge(sandbox::routes())
+        .merge(absent::routes())
         .fallback(page_not_found)
         .method_not_allowed_fallback(page_not_found)
         .with_state(api.clone());

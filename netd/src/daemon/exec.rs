@@ -105,6 +105,7 @@ impl Daemon {
             config,
             progress: Progress::Created,
         };
+        self.tell_of_exec("exec_create", &exec, &container);
         let present: Vec<ContainerId> =
             self.read(|state| state.containers().map(|container| container.id).collect());
         let now = Timestamp::now();
@@ -146,6 +147,8 @@ impl Daemon {
             self.execs.set(id, exited(start_code(error)));
         })?;
         self.execs.set(id, Progress::Running { pid: started.pid });
+        let container = self.find_container(&exec.container.to_string())?;
+        self.tell_of_exec("exec_start", &exec, &container);
         let size = console_size(exec.config.console_size.as_deref());
         if let Some((rows, columns)) = size.filter(|_| exec.config.tty.unwrap_or(false)) {
             // a program that ended already needs no size
@@ -163,6 +166,8 @@ impl Daemon {
             // a monitor that is gone has ended all there was in its container
             let code = code.ok().and_then(Result::ok).map_or(137, i64::from);
             daemon.execs.set(&id, exited(code));
+            let facts = [("execID", id), ("exitCode", code.to_string())];
+            daemon.tell_of_container("exec_die", &container, facts);
         });
         Ok(started.stream)
     }
@@ -190,6 +195,12 @@ impl Daemon {
                 _ => return,
             }
         }
+    }
+
+    fn tell_of_exec(&self, action: &str, exec: &Exec, container: &Container) {
+        let words = exec.config.cmd.as_deref().unwrap_or_default().join(" ");
+        let action = format!("{action}: {words}");
+        self.tell_of_container(action, container, [("execID", exec.id.clone())]);
     }
 
     /// What is known of an exec.

@@ -31,7 +31,8 @@ mod watch;
 pub use attach::EndpointRequest;
 pub use conflicts::Conflict;
 pub use container::{
-    ContainerRequest, Counters, Exit, ExitWatch, Restarts, Sample, WaitCondition, endpoint_settings,
+    ContainerRequest, Counters, Exit, ExitWatch, Restarts, Sample, Sizes, WaitCondition,
+    endpoint_settings,
 };
 pub use exec::{Exec, Progress};
 pub use guest::GuestRequest;

@@ -33,7 +33,9 @@ impl Waiters {
 impl Daemon {
     /// Shares the standard streams of a container: of the present run, or else of the next.
     pub fn attach(&self, reference: &str, options: AttachOptions) -> Result<Attachment> {
-        let id = self.find_container(reference)?.id;
+        let container = self.find_container(reference)?;
+        let id = container.id;
+        self.tell_of_container("attach", &container, []);
         // the lock orders this with a start: either it finds the client waiting, or the client finds it running
         let (waiter, attachment) = oneshot::channel();
         self.lives.hold(id, || {

@@ -106,6 +106,11 @@ impl Lab {
         self.directory.path()
     }
 
+    /// Where `make setup` puts stock clients of Docker's API.
+    pub fn clients(&self) -> PathBuf {
+        self.programs.with_file_name("clients")
+    }
+
     /// The root directory of the lab host, as this machine can reach it.
     pub fn root(&self) -> PathBuf {
         format!("/proc/{}/root", self.host).into()

@@ -61,11 +61,23 @@ impl Lab {
         let path = std::env::var("PATH").unwrap_or_default();
         command.env(
             "PATH",
-            format!("{}:{path}:/usr/sbin:/sbin", self.programs.display()),
+            format!(
+                "{}:{path}:/usr/sbin:/sbin:{}/bin",
+                self.programs.display(),
+                self.clients().display()
+            ),
         );
-        for name in ["RNET_HOST", "DOCKER_HOST", "NETD_CONFIG", "NETD_LOG"] {
-            command.env_remove(name);
+        for (name, _) in std::env::vars_os() {
+            let told = name.to_string_lossy();
+            if ["RNET_", "NETD_", "DOCKER_", "COMPOSE_"]
+                .iter()
+                .any(|it| told.starts_with(it))
+            {
+                command.env_remove(&name);
+            }
         }
+        // what a user of this machine told docker is not for the lab
+        command.env("DOCKER_CONFIG", self.directory().join("docker"));
         command.stdin(Stdio::null());
         command
     }

@@ -3,6 +3,7 @@
 mod addresses;
 mod adopted;
 mod announcements;
+mod clients;
 mod cni;
 mod default_bridge;
 mod dns;

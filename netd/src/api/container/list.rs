@@ -79,12 +79,20 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Answer<Json<
         });
         found.sort_by_key(|container| Reverse(container.created));
         found.truncate(limit.unwrap_or(usize::MAX));
-        found
-            .iter()
-            .map(|it| summary(&api.daemon, state, it))
-            .collect()
+        let shown = found
+            .into_iter()
+            .map(|it| (summary(&api.daemon, state, &it), it));
+        shown.collect::<Vec<_>>()
     });
-    Ok(Json(found))
+    let sized = params.flag("size");
+    let shown = api.run(move |daemon| {
+        let shown = found.into_iter().map(|(summary, container)| match sized {
+            true => summary.with_size(daemon.sizes(&container)),
+            false => summary,
+        });
+        Ok(shown.collect())
+    });
+    shown.await.map(Json)
 }
 
 /// What the filters that name other objects stand for.

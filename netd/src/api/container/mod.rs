@@ -19,6 +19,7 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 
 use super::logs;
+use super::query::Params;
 use super::render::container::{Inspection, inspect};
 use super::{Answer, Api};
 use crate::daemon::Daemon;
@@ -63,8 +64,20 @@ pub(super) fn routes() -> Router<Api> {
         .route("/exec/{id}/json", get(exec::show))
 }
 
-async fn show(State(api): State<Api>, Path(reference): Path<String>) -> Answer<Json<Inspection>> {
-    api.run(move |daemon| Ok(inspect(daemon, daemon.find_container(&reference)?)))
-        .await
-        .map(Json)
+async fn show(
+    State(api): State<Api>,
+    Path(reference): Path<String>,
+    params: Params,
+) -> Answer<Json<Inspection>> {
+    let sized = params.flag("size");
+    let shown = api.run(move |daemon| {
+        let container = daemon.find_container(&reference)?;
+        let size = sized.then(|| daemon.sizes(&container));
+        let shown = inspect(daemon, container);
+        Ok(match size {
+            Some(size) => shown.with_size(size),
+            None => shown,
+        })
+    });
+    shown.await.map(Json)
 }

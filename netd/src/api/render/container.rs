@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{NEVER, endpoint, ports};
 use crate::container::{Container, Run};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Sizes};
 
 /// An inspection, with the members that the newest version of the API has dropped and scripts still read.
 #[derive(Serialize)]
@@ -17,6 +17,35 @@ pub(in crate::api) struct Inspection {
     body: ContainerInspectResponse,
     #[serde(rename = "NetworkSettings")]
     network: Network,
+    #[serde(flatten)]
+    size: Option<Size>,
+}
+
+/// The room of a container's files, which is told only to who asks: it takes a walk through them.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(in crate::api) struct Size {
+    size_rw: u64,
+    size_root_fs: u64,
+}
+
+impl Inspection {
+    /// The same with the room that the container's files take.
+    pub(in crate::api) fn with_size(self, sizes: Sizes) -> Self {
+        Self {
+            size: Some(sizes.into()),
+            ..self
+        }
+    }
+}
+
+impl From<Sizes> for Size {
+    fn from(sizes: Sizes) -> Self {
+        Self {
+            size_rw: sizes.written,
+            size_root_fs: sizes.all,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -89,6 +118,7 @@ pub(in crate::api) fn inspect(daemon: &Daemon, container: Container) -> Inspecti
             ports,
             on_bridge,
         },
+        size: None,
     }
 }
 

@@ -7,10 +7,11 @@ use bollard_stubs::models::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{container::mounts, endpoint, ports};
+use super::container::{Size, mounts};
+use super::{endpoint, ports};
 use crate::api::time::human;
 use crate::container::{Container, Run};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Sizes};
 use crate::state::State;
 
 /// A container in a list; its ports tell more than Docker's.
@@ -20,6 +21,18 @@ pub(in crate::api) struct Summary {
     body: ContainerSummary,
     #[serde(rename = "Ports")]
     ports: Vec<ports::Port>,
+    #[serde(flatten)]
+    size: Option<Size>,
+}
+
+impl Summary {
+    /// The same with the room that the container's files take.
+    pub(in crate::api) fn with_size(self, sizes: Sizes) -> Self {
+        Self {
+            size: Some(sizes.into()),
+            ..self
+        }
+    }
 }
 
 /// Shows one container in a line.
@@ -56,7 +69,11 @@ pub(in crate::api) fn summary(daemon: &Daemon, state: &State, container: &Contai
         ..ContainerSummary::default()
     };
     let ports = published.map_or_else(Vec::new, |it| ports::list(it, exposed));
-    Summary { body, ports }
+    Summary {
+        body,
+        ports,
+        size: None,
+    }
 }
 
 fn command(container: &Container) -> String {

@@ -19,6 +19,8 @@ impl Daemon {
 
     /// Writes what is under a path of a container as an archive.
     pub fn pack_files(&self, reference: &str, path: &str, out: impl Write) -> Result<()> {
+        let container = self.find_container(reference)?;
+        self.tell_of_container("archive-path", &container, [("path", path.to_owned())]);
         self.in_root(reference, path, |root, path| root.pack(path, out))
     }
 
@@ -34,11 +36,14 @@ impl Daemon {
                 Error::Forbidden("container rootfs is marked read-only".to_owned()),
             ),
             _ => self.in_root(reference, path, |root, path| root.unpack(path, archive)),
-        }
+        }?;
+        self.tell_of_container("extract-to-dir", &container, [("path", path.to_owned())]);
+        Ok(())
     }
 
     /// Writes all files of a container as an archive, without what is mounted into it.
     pub fn export(&self, container: &Container, out: impl Write) -> Result<()> {
+        self.tell_of_container("export", container, []);
         let parts = self.rootfs(container)?;
         let root = Root::merged(&parts.lower, &parts.upper)?;
         Ok(root.pack(Path::new("/."), out)?)

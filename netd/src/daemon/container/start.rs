@@ -1,5 +1,6 @@
 //! Starting a container: its ports, its sandbox, its files, then its processes; or nothing of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -182,7 +183,7 @@ impl Daemon {
 
     pub(in crate::daemon) fn tell_of_container<const N: usize>(
         &self,
-        action: &'static str,
+        action: impl Into<Cow<'static, str>>,
         container: &Container,
         more: [(&'static str, String); N],
     ) {

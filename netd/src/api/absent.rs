@@ -1,0 +1,29 @@
+//! What Docker has and rnet has nothing of, told in a way that its clients understand.
+
+use axum::routing::{any, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::error::Failure;
+use super::{Answer, Api};
+
+pub(super) fn routes() -> Router<Api> {
+    let mut routes = Router::new().route("/build/prune", post(nothing_built));
+    for kind in ["configs", "nodes", "secrets", "services", "swarm", "tasks"] {
+        routes = routes
+            .route(&format!("/{kind}"), any(no_swarm))
+            .route(&format!("/{kind}/{{*rest}}"), any(no_swarm));
+    }
+    routes
+}
+
+/// Nothing is built here, so there is no cache to remove; `docker system prune` asks for it all the same.
+async fn nothing_built() -> Json<Value> {
+    Json(json!({ "CachesDeleted": [], "SpaceReclaimed": 0 }))
+}
+
+async fn no_swarm() -> Answer<()> {
+    Err(Failure::unavailable(
+        "This node is not a swarm manager: rnet has no swarms",
+    ))
+}
