@@ -60,6 +60,8 @@ pub enum NetworkMode {
     None,
     /// The host's namespace.
     Host,
+    /// That of another container, which the host configuration names.
+    Container,
 }
 
 /// How far a container is.

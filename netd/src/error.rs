@@ -182,6 +182,16 @@ impl Error {
         }
     }
 
+    /// The same failure, with what it happened in said before it; its class stays.
+    pub fn within(self, what: &str) -> Self {
+        match self {
+            Self::Invalid(text) => Self::Invalid(format!("{what}: {text}")),
+            Self::Conflict(text) => Self::Conflict(format!("{what}: {text}")),
+            Self::Failed(text) => Self::Failed(format!("{what}: {text}")),
+            other => other,
+        }
+    }
+
     /// The whole chain of causes in one line, said once, at the edge.
     pub fn chain(&self) -> String {
         chain(self)

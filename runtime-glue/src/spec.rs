@@ -50,8 +50,8 @@ pub struct Spec {
     pub readonly_paths: Vec<String>,
     /// The network namespace the container lives in.
     pub network: Network,
-    /// Which other namespaces it shares with the host.
-    pub shared: Shared,
+    /// Whose other namespaces it lives in.
+    pub namespaces: Namespaces,
     /// Where its processes are accounted, relative to the root of each hierarchy; none lets the runtime choose
     /// `PARENT/ID`.
     pub cgroup: Option<String>,
@@ -156,18 +156,40 @@ pub enum MountSource {
     },
     /// A file or directory of the host, with what is mounted below it.
     Bind(PathBuf),
+    /// What is mounted at an absolute path of another mount namespace, such as another container's.
+    Elsewhere {
+        /// The namespace's file, as in `/proc/PID/ns/mnt`.
+        namespace: PathBuf,
+        /// Where it is there; no part of it is a symbolic link.
+        path: PathBuf,
+    },
 }
 
-/// Namespaces that a container shares with the host instead of having its own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+/// Whose namespaces a container lives in.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Shared {
-    /// It sees all processes; its end is that of its control group.
-    pub pid: bool,
-    /// It has the host's message queues, semaphores and shared memory.
-    pub ipc: bool,
-    /// It has the host's name.
-    pub uts: bool,
+pub struct Namespaces {
+    /// Which processes it sees; where that is not its own, its end is that of its control group.
+    pub pid: Namespace,
+    /// Whose message queues, semaphores and shared memory it has.
+    pub ipc: Namespace,
+    /// Whose host name it has.
+    pub uts: Namespace,
+    /// Where the control groups begin that it sees.
+    pub cgroup: Namespace,
+}
+
+/// Whose a namespace is.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Namespace {
+    /// The container's own, new one.
+    #[default]
+    Own,
+    /// That of the host.
+    Host,
+    /// The one found at this path, another container's for instance.
+    At(PathBuf),
 }
 
 /// The network namespace of a container.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bollard::models::HostConfig;
+use bollard::models::{HostConfig, HostConfigCgroupnsModeEnum as Cgroupns};
 use clap::Args;
 use serde_json::Value;
 
@@ -25,12 +25,16 @@ pub(crate) struct Security {
     /// no-new-privileges, seccomp=unconfined, seccomp=FILE (a profile in JSON) or systempaths=unconfined
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
-    /// Let it see all processes of the host: host, else private
+    /// Let it see the processes of others: host or container:NAME, else private
     #[arg(long, value_name = "MODE")]
     pid: Option<String>,
-    /// Let it share the shared memory and message queues of the host: host, else private
+    /// Whose shared memory and message queues it has: host, container:NAME (of one with shareable), shareable, none
+    /// (without /dev/shm), else private
     #[arg(long, value_name = "MODE")]
     ipc: Option<String>,
+    /// Where the control groups begin that it sees: host, else private
+    #[arg(long, value_name = "MODE", value_parser = ["host", "private"])]
+    cgroupns: Option<String>,
     /// Let it have the host's name: host, else private
     #[arg(long, value_name = "MODE")]
     uts: Option<String>,
@@ -57,6 +61,10 @@ impl Security {
         host.pid_mode = self.pid;
         host.ipc_mode = self.ipc;
         host.uts_mode = self.uts;
+        host.cgroupns_mode = self.cgroupns.map(|mode| match mode.as_str() {
+            "host" => Cgroupns::HOST,
+            _ => Cgroupns::PRIVATE,
+        });
         host.cap_add = some(self.cap_add);
         host.cap_drop = some(self.cap_drop);
         host.group_add = some(self.group_add);

@@ -96,10 +96,17 @@ impl Cgroup {
     }
 
     /// What a container is shown below /sys/fs/cgroup: for each hierarchy its name there, none if it is all there
-    /// is, the group's directory, and other names for it.
-    pub(crate) fn views(&self) -> impl Iterator<Item = (Option<&str>, PathBuf, &[String])> {
+    /// is, the group's directory, and other names for it. With `all`, what is all there is begins at its root.
+    pub(crate) fn views(
+        &self,
+        all: bool,
+    ) -> impl Iterator<Item = (Option<&str>, PathBuf, &[String])> {
         let unified = matches!(&self.hierarchies[..], [only] if only.version == Version::Two);
         self.directories().map(move |(hierarchy, directory)| {
+            let directory = match all && unified {
+                true => hierarchy.mount.clone(),
+                false => directory,
+            };
             let name = hierarchy.mount.file_name().and_then(|name| name.to_str());
             (name.filter(|_| !unified), directory, hierarchy.aliases())
         })

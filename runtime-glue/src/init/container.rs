@@ -5,15 +5,19 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use rustix::thread::LinkNameSpaceType as Kind;
+
 use super::bounds::{Bounds, Sysctl};
 use super::devices::HostDevice;
 use super::filesystems::View;
 use super::mounts::OVERLAY_BASE;
 use super::security::Privileges;
-use super::{Command, Identity, MonitorEnds, Namespaces, Plan, Step, Target, Terminals, streams};
+use super::{
+    Command, Identity, MonitorEnds, Namespaces, Pinned, Plan, Step, Target, Terminals, streams,
+};
 use crate::RuntimeError;
 use crate::cgroup::Cgroup;
-use crate::spec::{MountSource, Network, Rootfs, Spec};
+use crate::spec::{MountSource, Namespace, Network, Rootfs, Spec};
 
 /// A plan with what the monitor keeps of it.
 pub(crate) struct Prepared {
@@ -38,7 +42,10 @@ pub(crate) fn prepare(
             .into_iter()
             .map(|(path, door)| Step::JoinCgroup(path, door)),
     );
-    steps.push(Step::HideCgroups);
+    let namespaces = &spec.namespaces;
+    if namespaces.cgroup == Namespace::Own {
+        steps.push(Step::HideCgroups);
+    }
     if let Network::Namespace(path) = &spec.network {
         let pinned = File::open(path).map_err(RuntimeError::file("open", path))?;
         steps.push(Step::JoinNetwork(path.clone(), pinned.into()));
@@ -53,6 +60,7 @@ pub(crate) fn prepare(
     let terminals = has_terminals.then(Terminals::new).transpose()?;
     let view = View {
         cgroup,
+        all_cgroups: namespaces.cgroup == Namespace::Host,
         terminals: terminals.as_ref(),
         device_files: spec.devices.can_be_made(),
     };
@@ -84,7 +92,7 @@ pub(crate) fn prepare(
     let own_terminal = terminals.as_ref().filter(|_| spec.process.tty);
     let (child_ends, ends) = streams(spec.open_stdin, own_terminal)?;
     steps.extend([Step::EnterRoot, Step::LeaveKeyring]);
-    if !spec.shared.uts {
+    if namespaces.uts == Namespace::Own {
         steps.push(Step::Hostname(spec.hostname.clone()));
     }
     steps.extend([
@@ -107,14 +115,26 @@ pub(crate) fn prepare(
         Step::Confine(privileges),
         Step::Execute(Command::new(&spec.process)?),
     ]);
-    let own = [
-        (spec.shared.pid, libc::CLONE_NEWPID),
-        (spec.shared.ipc, libc::CLONE_NEWIPC),
-        (spec.shared.uts, libc::CLONE_NEWUTS),
+    let joined = [
+        (&namespaces.pid, Kind::ProcessID),
+        (&namespaces.ipc, Kind::InterProcessCommunication),
+        (&namespaces.uts, Kind::HostNameAndNISDomainName),
+        (&namespaces.cgroup, Kind::ControlGroup),
     ];
-    let own = own.into_iter().filter(|(shared, _)| !shared);
+    let joined = joined.into_iter().filter_map(|(of, kind)| match of {
+        Namespace::At(path) => Some(Pinned::open(path.clone(), kind)),
+        Namespace::Own | Namespace::Host => None,
+    });
+    let joined = joined.collect::<Result<_, _>>()?;
+    let own = [
+        (&namespaces.pid, libc::CLONE_NEWPID),
+        (&namespaces.ipc, libc::CLONE_NEWIPC),
+        (&namespaces.uts, libc::CLONE_NEWUTS),
+    ];
+    let own = own.into_iter().filter(|(of, _)| **of == Namespace::Own);
     let namespaces = Namespaces {
         new: own.fold(libc::CLONE_NEWNS, |all, (_, one)| all | one),
+        joined,
         ..Namespaces::default()
     };
     let cgroup = cgroup.directory()?;

@@ -1,6 +1,7 @@
 //! The steps that mount what a container sees over its root file system.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -16,6 +17,8 @@ use crate::{RuntimeError, sys};
 /// What mounts are made with.
 pub(super) struct View<'a> {
     pub(super) cgroup: &'a Cgroup,
+    /// Whether the groups above the container's are shown, where there is one hierarchy.
+    pub(super) all_cgroups: bool,
     pub(super) terminals: Option<&'a Terminals>,
     /// Whether device files work on mounts that hold the container's files.
     pub(super) device_files: bool,
@@ -69,7 +72,16 @@ impl View<'_> {
                     .into_iter()
                     .collect())
             }
-            MountSource::Cgroups => cgroup_steps(mount, self.cgroup),
+            MountSource::Cgroups => cgroup_steps(mount, self.cgroup, self.all_cgroups),
+            MountSource::Elsewhere { namespace, path } => {
+                let opened =
+                    File::open(namespace).map_err(RuntimeError::file("open", namespace))?;
+                Ok(vec![Step::AttachElsewhere {
+                    namespace: opened.into(),
+                    path: host_path(path)?,
+                    target,
+                }])
+            }
             MountSource::Bind(source) => {
                 let attributes = self.open(MountAttrFlags::MOUNT_ATTR_NODEV) | readonly;
                 Ok(vec![bind(source, attributes, target)?])
@@ -87,12 +99,12 @@ impl View<'_> {
     }
 }
 
-/// The container's own groups, and nothing above them: one directory, or on version 1 a tmpfs with one for each
-/// hierarchy.
-fn cgroup_steps(mount: &Mount, cgroup: &Cgroup) -> Result<Vec<Step>, RuntimeError> {
+/// The container's own groups, and unless `all` nothing above them: one directory, or on version 1 a tmpfs with one for
+/// each hierarchy.
+fn cgroup_steps(mount: &Mount, cgroup: &Cgroup, all: bool) -> Result<Vec<Step>, RuntimeError> {
     let readonly = MountAttrFlags::MOUNT_ATTR_RDONLY;
     let mut within = Vec::new();
-    for (name, directory, aliases) in cgroup.views() {
+    for (name, directory, aliases) in cgroup.views(all) {
         let attributes = if mount.readonly {
             sealed() | readonly
         } else {

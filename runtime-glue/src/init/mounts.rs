@@ -3,12 +3,13 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, Result};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
     OpenTreeFlags, UnmountFlags,
 };
+use rustix::thread::LinkNameSpaceType;
 
 use super::target::{Target, is_directory};
 use crate::sys;
@@ -47,6 +48,30 @@ pub(super) fn tree(path: &CStr, recursive: bool) -> Result<OwnedFd> {
         OpenTreeFlags::empty()
     };
     rustix::mount::open_tree(CWD, path, flags | below)
+}
+
+/// A copy of what is mounted at a path of another mount namespace, which is visited for that: a tree can be copied
+/// only from within (kernel: fs/namespace.c, `may_copy_tree`).
+///
+/// **Contract:** this process shares neither its root nor its working directory, and loses both: they become the root of
+/// its own mount namespace. Descriptors opened before are not affected.
+pub(super) fn tree_of(namespace: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd> {
+    let by_path = OFlags::PATH | OFlags::CLOEXEC;
+    let read = OFlags::RDONLY | OFlags::CLOEXEC;
+    let own = rustix::fs::open(c"/proc/thread-self/ns/mnt", read, Mode::empty())?;
+    let join = |namespace: BorrowedFd<'_>| {
+        rustix::thread::move_into_link_name_space(namespace, Some(LinkNameSpaceType::Mount))
+    };
+    join(namespace)?;
+    let plainly = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let copied = rustix::fs::openat2(CWD, path, by_path, Mode::empty(), plainly).and_then(|at| {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH;
+        rustix::mount::open_tree(&at, c"", flags)
+    });
+    join(own.as_fd())?;
+    copied
 }
 
 /// Mounts a tree that is mounted nowhere on an open file or directory.

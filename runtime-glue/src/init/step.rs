@@ -57,6 +57,12 @@ pub(crate) enum Step {
         tree: OwnedFd,
         target: Target,
     },
+    /// Mounts what another mount namespace has at a path.
+    AttachElsewhere {
+        namespace: OwnedFd,
+        path: CString,
+        target: Target,
+    },
     /// Makes a symbolic link.
     Link {
         target: Target,
@@ -148,6 +154,14 @@ impl Step {
             Self::Attach { tree, target, .. } => {
                 mounts::attach_at(tree.as_fd(), context.root()?, target)
             }
+            Self::AttachElsewhere {
+                namespace,
+                path,
+                target,
+            } => {
+                let tree = mounts::tree_of(namespace.as_fd(), path)?;
+                mounts::attach_at(tree.as_fd(), context.root()?, target)
+            }
             Self::Link {
                 target,
                 destination,
@@ -201,6 +215,10 @@ impl fmt::Display for Step {
                 write!(f, "mount {} on {target}", kind.to_string_lossy())
             }
             Self::Attach { what, target, .. } => write!(f, "mount {what} on {target}"),
+            Self::AttachElsewhere { path, target, .. } => {
+                let path = path.to_string_lossy();
+                write!(f, "mount another container's {path} on {target}")
+            }
             Self::Link {
                 target,
                 destination,

@@ -18,7 +18,7 @@ use crate::cgroup::Cgroup;
 use crate::init::{self, Child, Identity, Terminals};
 use crate::log::LogWriter;
 use crate::record::{self, Exit, Life, ProcessId};
-use crate::spec::Spec;
+use crate::spec::{Namespace, Spec};
 use crate::wire::Reply;
 use crate::{RuntimeError, user};
 
@@ -132,6 +132,12 @@ impl Monitor {
             }
         };
         self.ended = true;
+        if self.spec.namespaces.pid != Namespace::Own {
+            // its end is no namespace's, which would be that of all others
+            if let Err(error) = self.cgroup.kill() {
+                complain("end what the first process left behind", &error);
+            }
+        }
         self.stdio.drain();
         let exit = self.exit(&status);
         if let Err(error) = record::write(&self.directory.join(record::EXIT), &exit) {

@@ -105,7 +105,7 @@ impl Lab {
                 .map(|p| (*p).to_owned())
                 .collect(),
             network: Network::Namespace(self.network.clone()),
-            shared: Default::default(),
+            namespaces: Default::default(),
             cgroup: None,
             limits: Limits::default(),
             rlimits: Vec::new(),

@@ -8,6 +8,7 @@ mod cni;
 mod default_bridge;
 mod dns;
 mod docker;
+mod donors;
 mod endpoints;
 mod errors;
 mod files;

@@ -41,8 +41,8 @@ fn namespaces_of_the_host_are_shared_when_asked_for_and_no_others() -> Result<()
             ),
             ("--ipc host --sysctl kernel.msgmax=9", "not allowed"),
             (
-                "--pid container:none",
-                "HostConfig.PidMode is not supported",
+                "--pid container:nobody",
+                "failed to join PID namespace: No such container: nobody",
             ),
         ] {
             let ran = lab.try_host(&format!("rnet run {flags} busybox true"))?;

@@ -123,14 +123,7 @@ pub(in crate::api) fn inspect(daemon: &Daemon, container: Container) -> Inspecti
 }
 
 fn body(daemon: &Daemon, container: Container) -> ContainerInspectResponse {
-    let file = |name: &str| {
-        Some(
-            daemon
-                .container_file(container.id, name)
-                .display()
-                .to_string(),
-        )
-    };
+    let file = |name: &str| Some(daemon.network_file(&container, name).display().to_string());
     let words = container
         .config
         .entrypoint

@@ -18,6 +18,7 @@ pub(in crate::api) fn networks(
         NetworkMode::Attached => {}
         NetworkMode::None => return alone(state, "none"),
         NetworkMode::Host => return alone(state, "host"),
+        NetworkMode::Container => return HashMap::new(),
     }
     let live = |network: &Network| {
         let mut endpoints = state.endpoints_of(container.run.sandbox()?);

@@ -178,9 +178,10 @@ pub(super) fn may_connect(
 ) -> Result<()> {
     let refuse = |message: &str| Err(Error::invalid(message));
     match (container.network_mode, network.name.as_str()) {
-        (NetworkMode::Host, _) => {
+        (NetworkMode::Host | NetworkMode::Container, _) => {
             return refuse(
-                "container sharing network namespace with the host cannot be connected to any other network",
+                "container sharing network namespace with another container or host \
+                 cannot be connected to any other network",
             );
         }
         (_, "host") => {

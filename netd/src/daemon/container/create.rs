@@ -28,6 +28,7 @@ use crate::daemon::{Daemon, dns_config, random_bytes};
 use crate::error::{Error, Result};
 use crate::state::Change;
 
+use super::namespaces::Mode;
 use super::restart::{self, Restarts};
 use super::{devices, links, mounts, namespaces, security, sysctls, ulimits};
 
@@ -52,7 +53,7 @@ impl Daemon {
         let image = self.images().find(&reference)?;
         let id = ContainerId::from_bytes(random_bytes());
         let mut config = config::merge(asked, &image.config);
-        let on_host = networks::is_host(&host) || namespaces::shared(&host).uts;
+        let on_host = networks::is_host(&host) || Mode::of(&host.uts_mode) == Mode::Host;
         config::complete(&mut config, id, on_host)?;
         let volumes = self.read(|state| volumes::requests(state, &config, &mut host))?;
         config::settle_mounts(&mut host)?;
@@ -67,6 +68,7 @@ impl Daemon {
         let mut state = self.state();
         let (network_mode, networks) = networks::resolve(&state, &mut host, endpoints)?;
         let links = links::resolve(&state, &mut host)?;
+        namespaces::settle(&state, &mut host);
         let container = Container {
             id,
             name: name::choose(&state, name.as_deref())?,

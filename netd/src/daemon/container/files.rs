@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rnet_model::{ContainerId, Sandbox, SandboxId};
 
+use super::donors::network_owner;
 use super::links;
 use crate::container::{Container, NetworkMode};
 use crate::daemon::Daemon;
@@ -40,8 +41,17 @@ impl Daemon {
         rnet_kernel::pin_path(&self.settings.run_dir, id)
     }
 
-    /// Writes all of a container's files, for a start.
+    /// The same of the container whose network it has: those are what it sees.
+    pub fn network_file(&self, container: &Container, name: &str) -> PathBuf {
+        let owner = self.read(|state| network_owner(state, container).id);
+        self.container_file(owner, name)
+    }
+
+    /// Writes all of a container's files, for a start; one whose network is another's has that one's.
     pub(super) fn write_files(&self, container: &Container) -> Result<()> {
+        if container.network_mode == NetworkMode::Container {
+            return Ok(());
+        }
         let hostname = container.config.hostname.as_deref().unwrap_or_default();
         let path = self.container_file(container.id, "hostname");
         write(&path, &format!("{hostname}\n"))?;
@@ -53,6 +63,7 @@ impl Daemon {
         let hosts = match container.network_mode {
             NetworkMode::Host => read("/etc/hosts"),
             NetworkMode::Attached | NetworkMode::None => self.hosts(container)?,
+            NetworkMode::Container => return Ok(()),
         };
         self.write_resolv_conf(container)?;
         write(&self.container_file(container.id, "hosts"), &hosts)
@@ -60,6 +71,9 @@ impl Daemon {
 
     /// Writes again what a container's resolv.conf says, unless somebody changed it since it was written.
     pub(in crate::daemon) fn write_resolv_conf(&self, container: &Container) -> Result<()> {
+        if container.network_mode == NetworkMode::Container {
+            return Ok(());
+        }
         let path = self.container_file(container.id, "resolv.conf");
         let ours = self.container_file(container.id, "resolv.conf.made");
         let (written, found) = (fs::read_to_string(&ours), fs::read_to_string(&path));
@@ -70,7 +84,7 @@ impl Daemon {
         }
         let text = match container.network_mode {
             NetworkMode::Host => read("/etc/resolv.conf"),
-            NetworkMode::Attached | NetworkMode::None => self.resolv_conf(container),
+            _ => self.resolv_conf(container),
         };
         if written.is_ok_and(|written| written == text) {
             return Ok(());

@@ -4,6 +4,7 @@ mod connect;
 mod copy;
 mod create;
 mod devices;
+mod donors;
 mod files;
 mod limits;
 mod links;

@@ -5,7 +5,8 @@ use rnet_runtime_glue::defaults;
 use rnet_runtime_glue::spec::{Mount, MountSource};
 
 use super::create::paths;
-use super::namespaces;
+use super::donors::network_owner;
+use super::namespaces::Mode;
 use crate::container::{Container, NetworkMode};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
@@ -18,15 +19,19 @@ impl Daemon {
     pub(super) fn mounts(&self, container: &Container) -> Result<Vec<Mount>> {
         let mut mounts = defaults::mounts();
         usual(&mut mounts, &container.host_config);
+        let (owner, on_host) = self.read(|state| {
+            let owner = network_owner(state, container);
+            (owner.id, owner.network_mode == NetworkMode::Host)
+        });
         let own = FILES.map(|name| Mount {
             target: format!("/etc/{name}"),
-            source: MountSource::Bind(self.container_file(container.id, name)),
+            source: MountSource::Bind(self.container_file(owner, name)),
             readonly: false,
         });
         // in host mode the host's name is the container's
-        let own = own.into_iter().filter(|mount| {
-            container.network_mode != NetworkMode::Host || mount.target != "/etc/hostname"
-        });
+        let own = own
+            .into_iter()
+            .filter(|mount| !on_host || mount.target != "/etc/hostname");
         mounts.extend(own);
         for (target, options) in container.host_config.tmpfs.iter().flatten() {
             mounts.push(tmpfs(target, options)?);
@@ -45,13 +50,16 @@ impl Daemon {
 }
 
 /// Fits the mounts that every container has to what is asked for.
-fn usual(mounts: &mut [Mount], host: &HostConfig) {
+fn usual(mounts: &mut Vec<Mount>, host: &HostConfig) {
     let privileged = host.privileged.unwrap_or(false);
     let shm = host.shm_size.and_then(|bytes| u64::try_from(bytes).ok());
-    let shared = namespaces::shared(host);
+    if host.ipc_mode.as_deref() == Some("none") {
+        mounts.retain(|mount| mount.target != "/dev/shm");
+    }
+    let ipc_of_host = Mode::of(&host.ipc_mode) == Mode::Host;
     for mount in mounts {
         match &mut mount.source {
-            _ if shared.ipc && mount.target == "/dev/shm" => {
+            _ if ipc_of_host && mount.target == "/dev/shm" => {
                 mount.source = MountSource::Bind(mount.target.clone().into());
             }
             MountSource::Kernel | MountSource::Cgroups => mount.readonly = !privileged,

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use rnet_runtime_glue::defaults;
 use rnet_runtime_glue::spec::{Network, Process, Rootfs, Spec};
 
+use super::donors::Donors;
 use super::limits::limits;
 use super::stop::parse_signal;
-use super::{devices, namespaces, security, sysctls, ulimits};
+use super::{devices, security, sysctls, ulimits};
 use crate::container::Container;
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 
 impl Daemon {
     /// The specification of a container whose files are written and whose sandbox exists.
-    pub(super) fn spec(&self, container: &Container) -> Result<Spec> {
+    pub(super) fn spec(&self, container: &Container, donors: &Donors) -> Result<Spec> {
         let (config, host) = (&container.config, &container.host_config);
         let stop_signal = config
             .stop_signal
@@ -22,6 +23,8 @@ impl Daemon {
             .map(parse_signal)
             .transpose()?;
         let options = security::options(host)?;
+        let mut mounts = self.mounts(container)?;
+        donors.share_memory(&mut mounts);
         Ok(Spec {
             process: process(container),
             open_stdin: config.open_stdin.unwrap_or(false),
@@ -29,18 +32,19 @@ impl Daemon {
             init: host.init.unwrap_or(false),
             hostname: config.hostname.clone().unwrap_or_default(),
             rootfs: self.rootfs(container)?,
-            mounts: self.mounts(container)?,
+            mounts,
             capabilities: security::capabilities(host)?,
             no_new_privileges: options.no_new_privileges,
             seccomp: options.seccomp,
             devices: devices::devices(host)?,
             masked_paths: security::masked_paths(host),
             readonly_paths: security::readonly_paths(host),
-            network: match container.run.sandbox() {
-                Some(sandbox) => Network::Namespace(self.sandbox_key(sandbox)),
-                None => Network::Host,
+            network: match (&donors.network, container.run.sandbox()) {
+                (Some(donor), _) => Network::Namespace(donor.namespace("net")),
+                (None, Some(sandbox)) => Network::Namespace(self.sandbox_key(sandbox)),
+                (None, None) => Network::Host,
             },
-            shared: namespaces::shared(host),
+            namespaces: donors.namespaces(container),
             cgroup: None,
             limits: limits(host)?,
             rlimits: ulimits::ulimits(host)?,

@@ -51,8 +51,17 @@ impl Daemon {
 
     fn run(self: &Arc<Self>, mut container: Container) -> Result<()> {
         self.read(|state| links::check(state, &container))?;
-        let sandbox = (container.network_mode != NetworkMode::Host)
-            .then(|| SandboxId::from_bytes(random_bytes()));
+        let donors = self.donors(&container)?;
+        let own = matches!(
+            container.network_mode,
+            NetworkMode::Attached | NetworkMode::None
+        );
+        let sandbox = own.then(|| SandboxId::from_bytes(random_bytes()));
+        if let Some(donor) = &donors.network {
+            let mut config = container.config.unpack();
+            config.hostname = donor.hostname.clone();
+            container.config = config.into();
+        }
         container.run = Run::Running {
             sandbox,
             pid: 0,
@@ -65,8 +74,9 @@ impl Daemon {
             self.attach_container(&container, sandbox)?;
         }
         self.write_files(&container)?;
-        let spec = self.spec(&container)?;
+        let spec = self.spec(&container, &donors)?;
         let created = self.runtime.create(&container.id, &spec)?;
+        self.confirm_donors(&container, &donors)?;
         if let Some(sandbox) = sandbox.filter(|it| self.resolver.serves(*it)) {
             self.leave_sockets(sandbox);
         }

@@ -6,7 +6,8 @@ use std::fs;
 use jiff::Timestamp;
 use rnet_runtime_glue::Usage;
 
-use crate::container::{Container, Run};
+use super::donors::network_owner;
+use crate::container::{Container, NetworkMode, Run};
 use crate::daemon::Daemon;
 use crate::error::Result;
 
@@ -53,11 +54,14 @@ impl Daemon {
         let container = self.find_container(reference)?;
         let taken = Timestamp::now();
         let (usage, interfaces) = match container.run {
-            Run::Running { pid, sandbox, .. } if pid != 0 => {
+            Run::Running { pid, .. } if pid != 0 => {
                 // it may end while we look: then there is nothing to see
                 let usage = self.runtime.usage(&container.id).unwrap_or_default();
-                let table =
-                    sandbox.and_then(|_| fs::read_to_string(format!("/proc/{pid}/net/dev")).ok());
+                let on_host = self.read(|state| {
+                    network_owner(state, &container).network_mode == NetworkMode::Host
+                });
+                let table = (!on_host).then(|| fs::read_to_string(format!("/proc/{pid}/net/dev")));
+                let table = table.and_then(|table| table.ok());
                 (usage, interfaces(&table.unwrap_or_default()))
             }
             _ => <_>::default(),

@@ -27,9 +27,9 @@ pub(super) fn resolve(
 ) -> Result<(NetworkMode, BTreeMap<NetworkId, EndpointSettings>)> {
     let mode = usual(state, host.network_mode.as_deref().unwrap_or_default()).to_owned();
     if mode.starts_with("container:") {
-        return Err(Error::Unsupported(format!(
-            "HostConfig.NetworkMode {mode} is not supported by rnet yet: use a network, host or none"
-        )));
+        alone(&mode, asked)?;
+        host.network_mode = Some(mode);
+        return Ok((NetworkMode::Container, BTreeMap::new()));
     }
     let main = network(state, &mode)?;
     let mut networks = BTreeMap::new();
@@ -76,6 +76,31 @@ fn usual<'a>(state: &State, name: &'a str) -> &'a str {
         Ok(_) => "bridge",
         Err(_) => "none",
     }
+}
+
+/// Refuses endpoints of a container whose network is another's.
+fn alone(mode: &str, asked: HashMap<String, models::EndpointSettings>) -> Result<()> {
+    for (name, settings) in asked {
+        if settings
+            .mac_address
+            .as_ref()
+            .is_some_and(|mac| !mac.is_empty())
+        {
+            return Err(Error::invalid(
+                "conflicting options: mac-address and the network mode",
+            ));
+        }
+        let settings = models::EndpointSettings {
+            mac_address: None,
+            ..settings
+        };
+        if name != mode || settings != models::EndpointSettings::default() {
+            return Err(Error::invalid(format!(
+                "conflicting options: a container of network mode {mode} cannot be attached to network {name}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn may_join(main: &Network, network: &Network) -> Result<()> {
@@ -164,6 +189,10 @@ mod tests {
             Ok((NetworkMode::Host, vec![]))
         );
         assert_eq!(resolved("none", "{}"), Ok((NetworkMode::None, vec![])));
+        assert_eq!(
+            resolved("container:x", r#"{"container:x":{}}"#),
+            Ok((NetworkMode::Container, vec![]))
+        );
     }
 
     #[test]
@@ -171,7 +200,11 @@ mod tests {
         for (mode, endpoints) in [
             ("nope", "{}"),
             ("front", r#"{"nope":{}}"#),
-            ("container:x", "{}"),
+            ("container:x", r#"{"front":{}}"#),
+            (
+                "container:x",
+                r#"{"container:x":{"MacAddress":"02:42:ac:11:00:02"}}"#,
+            ),
             ("host", r#"{"front":{}}"#),
             ("front", r#"{"none":{}}"#),
             ("default", r#"{"default":{"Aliases":["a"]}}"#),

@@ -1,8 +1,7 @@
 //! What a client may ask of Docker and not of rnet yet: each is refused by name, none is passed over.
 
 use bollard_stubs::models::{
-    ContainerConfig, HostConfig, HostConfigCgroupnsModeEnum as Cgroupns,
-    HostConfigIsolationEnum as Isolation, HostConfigLogConfig,
+    ContainerConfig, HostConfig, HostConfigIsolationEnum as Isolation, HostConfigLogConfig,
 };
 
 use crate::error::{Error, Result};
@@ -83,6 +82,10 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         dns_search: _,
         extra_hosts: _,
         links: _,
+        cgroupns_mode: _,
+        ipc_mode: _,
+        pid_mode: _,
+        uts_mode: _,
         // what means nothing to the container
         annotations: _,
         console_size: _,
@@ -100,12 +103,8 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         io_maximum_bandwidth,
         log_config,
         volume_driver,
-        cgroupns_mode,
-        ipc_mode,
         cgroup,
-        pid_mode,
         storage_opt,
-        uts_mode,
         userns_mode,
         runtime,
         isolation,
@@ -113,22 +112,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
     vec![
         ("HostConfig.DeviceRequests", list(device_requests)),
         ("HostConfig.UsernsMode", text(userns_mode)),
-        (
-            "HostConfig.PidMode",
-            text(pid_mode) && !matches!(pid_mode.as_deref(), Some("private" | "host")),
-        ),
-        (
-            "HostConfig.IpcMode",
-            text(ipc_mode) && !matches!(ipc_mode.as_deref(), Some("private" | "host")),
-        ),
-        (
-            "HostConfig.UTSMode",
-            text(uts_mode) && !matches!(uts_mode.as_deref(), Some("private" | "host")),
-        ),
-        (
-            "HostConfig.CgroupnsMode",
-            matches!(cgroupns_mode, Some(Cgroupns::HOST)),
-        ),
         ("HostConfig.Cgroup", text(cgroup)),
         ("HostConfig.CgroupParent", text(cgroup_parent)),
         (
@@ -239,8 +222,7 @@ mod tests {
     #[test]
     fn a_setting_that_would_be_ignored_is_refused_by_name() {
         for (host, field) in [
-            (r#"{"PidMode":"container:x"}"#, "HostConfig.PidMode"),
-            (r#"{"CgroupnsMode":"host"}"#, "HostConfig.CgroupnsMode"),
+            (r#"{"VolumeDriver":"x"}"#, "HostConfig.VolumeDriver"),
             (r#"{"MemorySwappiness":0}"#, "HostConfig.MemorySwappiness"),
         ] {
             let refusal = refused(host).unwrap_or_default();
