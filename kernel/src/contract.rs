@@ -89,8 +89,13 @@ pub trait Host: Send + Sync {
     /// of addresses that no network can have, left out.
     fn routes_over(&self, subnets: &[Cidr]) -> Result<Vec<HostRoute>, KernelError>;
 
-    /// Listens to routes that come from now on; none where they cannot be heard of.
-    fn watch_routes(&self) -> Result<Option<Box<dyn RouteWatch>>, KernelError>;
+    /// Listens to routes of [`Host::routes_over`]'s kind that come from now on, wherever they lead; none where they
+    /// cannot be heard of.
+    fn watch_routes(&self) -> Result<Option<Box<dyn News<HostRoute>>>, KernelError>;
+
+    /// Listens to addresses that the host's links lose from now on, whoever takes them; none where they cannot be
+    /// heard of.
+    fn watch_addresses(&self) -> Result<Option<Box<dyn News<Cidr>>>, KernelError>;
 
     /// Holds ports of the host, all or none, so that no process can bind them and one that did is found out.
     ///
@@ -131,13 +136,12 @@ pub trait Host: Send + Sync {
     ) -> Result<Vec<OwnedFd>, KernelError>;
 }
 
-/// Tells of routes that come to the host.
+/// Tells what happens on the host.
 ///
 /// **Contract:** its descriptor is readable while there may be something to tell.
-pub trait RouteWatch: AsFd + Send {
-    /// The routes of [`Host::routes_over`]'s kind that came since the last call, wherever they lead; none if there
-    /// were too many to tell which. Never blocks.
-    fn heard(&mut self) -> Result<Option<Vec<HostRoute>>, KernelError>;
+pub trait News<T>: AsFd + Send {
+    /// What happened since the last call; none if it was too much to tell. Never blocks.
+    fn heard(&mut self) -> Result<Option<Vec<T>>, KernelError>;
 }
 
 /// A route of the host that rnet did not ask for.

@@ -205,6 +205,14 @@ pub enum KernelError {
         source: io::Error,
     },
 
+    /// The host's addresses could not be listened to.
+    #[error("cannot listen to changes of the host's addresses")]
+    WatchAddresses {
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+
     /// What exists could not be listed.
     #[error("cannot list the {what} of the host")]
     List {

@@ -12,10 +12,10 @@ use rnet_model::{
     VethPeer,
 };
 
-use crate::contract::{HeldPorts, Host, HostRoute, ResolverSockets, RouteWatch, SocketKind, Watch};
+use crate::contract::{HeldPorts, Host, HostRoute, News, ResolverSockets, SocketKind, Watch};
 use crate::error::KernelError;
 use crate::netlink::Netlink;
-use crate::rtnl::{EgressWatch, Listener, Routes, request};
+use crate::rtnl::{EgressWatch, Listener, Route, Routes, request};
 use crate::{announce, conntrack, facts, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
@@ -54,8 +54,14 @@ impl Host for Netlink {
         Ok(facts::named(over))
     }
 
-    fn watch_routes(&self) -> Result<Option<Box<dyn RouteWatch>>, KernelError> {
-        let listener = Listener::open().map_err(|source| KernelError::WatchRoutes { source })?;
+    fn watch_routes(&self) -> Result<Option<Box<dyn News<HostRoute>>>, KernelError> {
+        let listener = Listener::routes().map_err(|source| KernelError::WatchRoutes { source })?;
+        Ok(Some(Box::new(listener)))
+    }
+
+    fn watch_addresses(&self) -> Result<Option<Box<dyn News<Cidr>>>, KernelError> {
+        let listener = Listener::lost_addresses();
+        let listener = listener.map_err(|source| KernelError::WatchAddresses { source })?;
         Ok(Some(Box::new(listener)))
     }
 
@@ -135,10 +141,16 @@ impl Host for Netlink {
     }
 }
 
-impl RouteWatch for Listener {
+impl News<HostRoute> for Listener<Route> {
     fn heard(&mut self) -> Result<Option<Vec<HostRoute>>, KernelError> {
         let routes = Listener::heard(self).map_err(|source| KernelError::WatchRoutes { source })?;
         Ok(routes.map(facts::named))
+    }
+}
+
+impl News<Cidr> for Listener<Cidr> {
+    fn heard(&mut self) -> Result<Option<Vec<Cidr>>, KernelError> {
+        Listener::heard(self).map_err(|source| KernelError::WatchAddresses { source })
     }
 }
 

@@ -46,8 +46,7 @@ mod socket_filter;
 mod traveller;
 
 pub use contract::{
-    Firewall, HeldPorts, Host, HostRoute, Kernel, Owned, ResolverSockets, RouteWatch, SocketKind,
-    Watch,
+    Firewall, HeldPorts, Host, HostRoute, Kernel, News, Owned, ResolverSockets, SocketKind, Watch,
 };
 pub use error::KernelError;
 pub use firewall::Nftables;

@@ -14,8 +14,7 @@ use rnet_model::{
 
 use super::{FakeKernel, State};
 use crate::contract::{
-    Firewall, HeldPorts, Host, HostRoute, Kernel, Owned, ResolverSockets, RouteWatch, SocketKind,
-    Watch,
+    Firewall, HeldPorts, Host, HostRoute, Kernel, News, Owned, ResolverSockets, SocketKind, Watch,
 };
 use crate::error::KernelError;
 use crate::ports;
@@ -194,7 +193,11 @@ impl Host for FakeKernel {
             .collect())
     }
 
-    fn watch_routes(&self) -> Result<Option<Box<dyn RouteWatch>>, KernelError> {
+    fn watch_routes(&self) -> Result<Option<Box<dyn News<HostRoute>>>, KernelError> {
+        Ok(None)
+    }
+
+    fn watch_addresses(&self) -> Result<Option<Box<dyn News<Cidr>>>, KernelError> {
         Ok(None)
     }
 

@@ -72,6 +72,9 @@ impl Daemon {
         let report = daemon.reconcile()?;
         daemon.follow_egress();
         tracing::info!(?report, "reconciled");
+        if let Err(error) = daemon.watch_addresses() {
+            tracing::error!("{}", chain(&error));
+        }
         if let Err(error) = daemon.watch_routes() {
             tracing::error!("{}", chain(&error));
         }

@@ -11,7 +11,7 @@ use netd::state::{Change, State};
 use netd::store::{Store, StoreError};
 use rnet_kernel::fake::FakeKernel;
 use rnet_kernel::{
-    Firewall, HeldPorts, Host, HostRoute, Kernel, KernelError, Owned, ResolverSockets, RouteWatch,
+    Firewall, HeldPorts, Host, HostRoute, Kernel, KernelError, News, Owned, ResolverSockets,
     SocketKind, Watch,
 };
 use rnet_model::{
@@ -162,8 +162,12 @@ impl Host for Machine {
         self.kernel.routes_over(subnets)
     }
 
-    fn watch_routes(&self) -> Result<Option<Box<dyn RouteWatch>>, KernelError> {
+    fn watch_routes(&self) -> Result<Option<Box<dyn News<HostRoute>>>, KernelError> {
         self.kernel.watch_routes()
+    }
+
+    fn watch_addresses(&self) -> Result<Option<Box<dyn News<Cidr>>>, KernelError> {
+        self.kernel.watch_addresses()
     }
 
     fn hold_ports(

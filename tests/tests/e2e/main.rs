@@ -42,6 +42,7 @@ mod start;
 mod subnets;
 mod templates;
 mod toggles;
+mod vanished;
 mod volumes;
 
 use anyhow::{Context, Result};

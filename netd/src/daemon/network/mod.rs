@@ -5,6 +5,7 @@ mod plan;
 mod predefined;
 mod request;
 mod room;
+mod vanished;
 
 use rnet_drivers::{Driver, driver};
 use rnet_model::{Endpoint, Network, NetworkId};
@@ -129,7 +130,7 @@ impl Daemon {
         }
     }
 
-    fn one_network_at_a_time(&self) -> std::sync::MutexGuard<'_, ()> {
+    pub(super) fn one_network_at_a_time(&self) -> std::sync::MutexGuard<'_, ()> {
         self.networks
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -65,7 +65,7 @@ impl Daemon {
         Ok(ensure()?)
     }
 
-    fn heal_network(&self, id: NetworkId) -> Result<()> {
+    pub(super) fn heal_network(&self, id: NetworkId) -> Result<()> {
         let Some(network) = self.read(|state| state.network(id).cloned()) else {
             return Ok(());
         };
