@@ -1,12 +1,17 @@
 # rnet: `make demo` shows it, `make test` proves it. Both install what they need (Debian, Ubuntu) but Rust itself.
 
 PREFIX ?= /usr/local
-PACKAGES := busybox-static curl docker-compose iproute2 iptables nftables openssl podman procps python3-venv runc
+PACKAGES := busybox-static containernetworking-plugins curl docker-compose iproute2 iptables nftables openssl podman procps \
+	python3-venv runc
 # stock clients that are no packages, or come in one with a daemon
 CLIENTS := $(or $(CARGO_TARGET_DIR),target)/clients
+# other runtimes, each by a program of it, for a machine may have them from elsewhere; their daemons are not started
+RUNTIMES := containerd:containerd dockerd:docker.io docker:docker.io docker:docker-cli
 # peers, to measure against; one that cannot be had is left out of the tables
-BENCH_PACKAGES := netavark aardvark-dns containernetworking-plugins dnsmasq-base dnsperf
+BENCH_PACKAGES := netavark aardvark-dns dnsmasq-base dnsperf
 PROGRAMS := netd rnet rnet-shim rnet-cni rnet-netavark
+# the names that rnet-cni has in a directory of its own, for those who look for the reference plugins
+CNI_NAMES := rnet bridge portmap firewall tuning bandwidth loopback dnsname
 
 CARGO ?= cargo
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -61,6 +66,16 @@ setup:
 	@set -e; missing="$(call missing,$(PACKAGES))"; [ -z "$$missing" ] || { echo "installing $$missing"; \
 	$(APT) update -qq; $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; }
 	@$(ROOT) tests/clients.sh $(CLIENTS)
+	@for it in $(RUNTIMES); do command -v $${it%%:*} >/dev/null || $(MAKE) -s quietly-$${it#*:}; done
+
+# what apt starts after an installation it asks this program for (invoke-rc.d(8)); one of the machine's own stays
+POLICY := /usr/sbin/policy-rc.d
+quietly-%:
+	@apt-cache show $* >/dev/null 2>&1 || { $(APT) update -qq; apt-cache show $* >/dev/null 2>&1; } || exit 0; \
+	echo "installing $*"; own=; [ -e $(POLICY) ] || { own=1; \
+	printf '#!/bin/sh\nexit 101\n' | $(ROOT) install -m 755 /dev/stdin $(POLICY); }; \
+	$(APT) install -y -qq --no-install-recommends $* >/dev/null; ended=$$?; \
+	[ -z "$$own" ] || $(ROOT) rm $(POLICY); exit $$ended
 
 # none of these packages starts a daemon
 .PHONY: bench-setup
@@ -73,5 +88,7 @@ bench-setup: setup
 install: release
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/rnet $(DESTDIR)/etc/systemd/system
 	install $(PROGRAMS:%=target/release/%) $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/libexec/rnet/cni
+	for it in $(CNI_NAMES); do ln -sf $(PREFIX)/bin/rnet-cni $(DESTDIR)$(PREFIX)/libexec/rnet/cni/$$it; done
 	[ -e $(DESTDIR)/etc/rnet/netd.toml ] || install -m 644 dist/netd.toml $(DESTDIR)/etc/rnet
 	sed 's|/usr/local|$(PREFIX)|' dist/netd.service >$(DESTDIR)/etc/systemd/system/netd.service

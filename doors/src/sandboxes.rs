@@ -68,6 +68,13 @@ impl Sandboxes {
         Ok(found.as_array().cloned().unwrap_or_default())
     }
 
+    /// Changes the sandbox of a container by `change`, a body of `POST /sandboxes/{id}/update`; the sandbox then.
+    pub(crate) fn update(&self, container: &str, change: &Value) -> Result<Value, CallError> {
+        let (container, runtime) = (segment(container), self.runtime);
+        let path = format!("/sandboxes/{container}/update?runtime={runtime}");
+        self.netd.post(&path, change)
+    }
+
     /// Detaches one interface of a container; what is detached already is a success.
     pub(crate) fn detach(&self, container: &str, ifname: &str) -> Result<(), CallError> {
         let (container, ifname, runtime) = (segment(container), segment(ifname), self.runtime);

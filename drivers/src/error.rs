@@ -1,6 +1,6 @@
 //! Why a driver cannot answer.
 
-use rnet_model::{Cidr, InvalidInterfaceSysctl};
+use rnet_model::{Cidr, InvalidBandwidth, InvalidInterfaceSysctl};
 
 /// What was asked of a network or an endpoint that its driver cannot honour.
 ///
@@ -27,6 +27,9 @@ pub enum DriverError {
     /// An endpoint is to set what is no variable of its interface.
     #[error(transparent)]
     InvalidSysctl(#[from] InvalidInterfaceSysctl),
+    /// An endpoint is to be limited to what is no limit.
+    #[error(transparent)]
+    InvalidBandwidth(#[from] InvalidBandwidth),
     /// A network has more than one subnet of a family.
     #[error(
         "bridge driver doesn't support multiple subnets: give network {network} at most one IPv4 and one IPv6 subnet"

@@ -1,6 +1,7 @@
 //! What the daemon may ask of the machine it runs on.
 
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -118,6 +119,9 @@ pub trait Host: Send + Sync {
     /// 127.0.0.11:53 of that sandbox to them; an earlier lead is replaced.
     fn resolver_sockets(&self, sandbox: SandboxId) -> Result<ResolverSockets, KernelError>;
 
+    /// Opens the sockets of a resolver on port 53 of an address of the host's, for what comes in by a bridge alone.
+    fn gateway_sockets(&self, bridge: &IfName, address: Ipv4Addr) -> io::Result<ResolverSockets>;
+
     /// Tells the neighbours of a sandbox's link once which hardware address these addresses have.
     ///
     /// Its port of the bridge forwards from then on, where the bridge leaves that to others. Of a link that is offered
@@ -205,6 +209,7 @@ impl Owned {
                 let offered = Some(&veth.peer).filter(|peer| peer.place() == Place::Host);
                 [link(&veth.name), offered.and_then(|peer| link(&peer.name))]
             }
+            (Place::Host, Object::Intake(intake)) => [link(&intake.name), None],
             (Place::Host, Object::Patch(patch)) => [link(&patch.near.name), link(&patch.far.name)],
             _ => [None, None],
         };

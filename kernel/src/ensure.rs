@@ -5,15 +5,15 @@ use std::path::{Component, Path};
 use std::{fs, io};
 
 use netlink_packet_route::link::InfoKind;
-use rnet_model::{Bridge, IfName, Object, Patch, Place, Resource, Veth, VethPeer};
+use rnet_model::{Bridge, IfName, Intake, Object, Patch, Place, Resource, Veth, VethPeer};
 
 use crate::error::KernelError;
 use crate::mark::Mark;
 use crate::netlink::Netlink;
 use crate::outcome::{index, refused};
-use crate::rtnl::{Link, Rtnetlink, request};
+use crate::rtnl::{Link, Rtnetlink, request, traffic};
 use crate::traveller::Traveller;
-use crate::{batch, join};
+use crate::{batch, join, shape};
 
 /// A name can be held by a link that is being deleted, and by a pair that is another than the wanted one.
 const TRIES: usize = 3;
@@ -48,6 +48,10 @@ impl<'a, 'b> Builder<'a, 'b> {
                 Object::Adopted(bridge) => join::adopt(&mut self.kernel.host(), resource, bridge)?,
                 Object::Patch(patch) => self.ensure_patch(resource, patch)?,
                 Object::Veth(veth) => self.ensure_veth(resource, veth)?,
+                Object::Shaper(shaper) => {
+                    shape::shape(&mut self.kernel.host(), resource, shaper)?;
+                }
+                Object::Intake(intake) => self.ensure_intake(resource, intake)?,
                 Object::Sysctl { key, value } => self.set_sysctl(resource.place, key, value)?,
                 Object::LeastSysctl { key, least } => {
                     self.raise_sysctl(resource.place, key, *least)?;
@@ -107,6 +111,21 @@ impl<'a, 'b> Builder<'a, 'b> {
             },
         )?;
         join::connect(&mut self.kernel.host(), resource, patch)
+    }
+
+    fn ensure_intake(&mut self, resource: &Resource, intake: &Intake) -> Result<(), KernelError> {
+        self.ensure_link(
+            |this| {
+                let made = this.kernel.host().request(traffic::make_intake(intake));
+                made.map_err(|source| refused(resource, source))
+            },
+            |this| {
+                let mut host = this.kernel.host();
+                let link = holder(&mut host, resource, &intake.name, &InfoKind::Ifb)?;
+                Ok(link.map_or(Holder::Doomed, |_| Holder::Adopted))
+            },
+        )?;
+        shape::take_in(&mut self.kernel.host(), resource, intake)
     }
 
     /// Makes a link or adopts the one that has its name, which is waited for where it is on its way out.

@@ -16,7 +16,7 @@ use crate::contract::{HeldPorts, Host, HostRoute, News, ResolverSockets, SocketK
 use crate::error::KernelError;
 use crate::netlink::Netlink;
 use crate::rtnl::{EgressWatch, Listener, Route, Routes, request};
-use crate::{announce, conntrack, facts, join, nft, ports};
+use crate::{announce, conntrack, facts, gateway_sockets, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
@@ -88,6 +88,10 @@ impl Host for Netlink {
             nft::redirect_resolver(&nft::open()?, udp_port, tcp_port)?;
             Ok(sockets)
         })?
+    }
+
+    fn gateway_sockets(&self, bridge: &IfName, address: Ipv4Addr) -> io::Result<ResolverSockets> {
+        gateway_sockets::open(bridge, address)
     }
 
     fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError> {

@@ -29,6 +29,7 @@ mod error;
 mod facts;
 pub mod fake;
 mod firewall;
+mod gateway_sockets;
 mod host;
 mod iptables;
 mod join;
@@ -42,6 +43,7 @@ mod reaper;
 mod remove;
 mod resources;
 mod rtnl;
+mod shape;
 mod socket_filter;
 mod traveller;
 

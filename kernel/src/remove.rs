@@ -9,7 +9,7 @@ use crate::mark::Mark;
 use crate::netlink::Netlink;
 use crate::rtnl::{Refusal, request};
 use crate::traveller::Traveller;
-use crate::{batch, join, nft};
+use crate::{batch, join, nft, shape};
 
 /// The resources that take an effort to remove, in reverse: what is in a sandbox or on a link that is removed with
 /// it goes by itself.
@@ -25,7 +25,9 @@ pub(crate) fn worth_removing(resources: &[Resource]) -> Vec<&Resource> {
         | Object::GuestNamespace { .. }
         | Object::Bridge(_)
         | Object::Veth(_)
+        | Object::Intake(_)
         | Object::Patch(_) => true,
+        Object::Shaper(shaper) => stays(resource.place, &shaper.link),
         Object::Adopted(bridge) => !bridge.addresses.is_empty(),
         // a guest goes on with its own
         Object::Up(link) if link.as_str() == "lo" => false,
@@ -49,6 +51,11 @@ pub(crate) fn remove(
         (Object::Bridge(bridge), _) => doom(kernel, &bridge.name),
         (Object::Veth(veth), _) => doom(kernel, &veth.name),
         (Object::Patch(patch), _) => doom(kernel, &patch.near.name),
+        (Object::Shaper(shaper), _) => shape::unshape(&mut kernel.host(), shaper),
+        (Object::Intake(intake), _) => {
+            let opened = shape::let_in(&mut kernel.host(), intake);
+            opened.and(doom(kernel, &intake.name))
+        }
         (Object::Adopted(bridge), _) => join::abandon(&mut kernel.host(), bridge),
         (_, Place::Host) => batch::remove(&mut kernel.host(), resource),
         (_, Place::Sandbox(sandbox)) => match traveller.enter(sandbox) {

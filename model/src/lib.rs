@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O and nothing here depends on another rnet crate: every crate speaks these values.
 
+mod bandwidth;
 mod container_link;
 mod dns;
 mod endpoint;
@@ -17,6 +18,7 @@ mod resource;
 mod sandbox;
 mod subnet_half;
 
+pub use bandwidth::{Bandwidth, Intake, InvalidBandwidth, RateLimit, Shaper};
 pub use container_link::{ContainerLink, InvalidContainerLink};
 pub use dns::DnsConfig;
 pub use endpoint::{Endpoint, EndpointSettings, Phase};

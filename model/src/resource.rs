@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Adopted, Bridge, Cidr, IfName, Patch, SandboxId, Veth};
+use crate::{Adopted, Bridge, Cidr, IfName, Intake, Patch, SandboxId, Shaper, Veth};
 
 /// Which network namespace an object is in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -51,6 +51,10 @@ pub enum Object {
     Patch(Patch),
     /// A pair of veth links: the end named here is up and a port of a bridge, the other is in a sandbox, down.
     Veth(Veth),
+    /// What leaves by a link of the host is limited.
+    Shaper(Shaper),
+    /// What arrives by a link of the host is limited.
+    Intake(Intake),
     /// An existing link is up.
     Up(IfName),
     /// An address on a link.
@@ -124,6 +128,8 @@ impl fmt::Display for Object {
             Self::Adopted(bridge) => bridge.fmt(f),
             Self::Patch(patch) => patch.fmt(f),
             Self::Veth(veth) => veth.fmt(f),
+            Self::Shaper(shaper) => shaper.fmt(f),
+            Self::Intake(intake) => intake.fmt(f),
             Self::Up(link) => write!(f, "link set {link} up"),
             Self::Address { link, cidr } => write!(f, "address add {cidr} dev {link}"),
             Self::Route {

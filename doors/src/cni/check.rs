@@ -1,18 +1,17 @@
 //! Whether an attachment is as it was made: to `netd`, and in the container's own namespace.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::{io, thread};
 
 use nix::ifaddrs::getifaddrs;
-use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 
 use super::config::Config;
 use super::error::{CniError, Code};
 use super::invocation::Attachment;
+use super::namespace::within;
 use super::result::place_of;
 use crate::sandboxes::addresses;
 
@@ -76,9 +75,7 @@ fn promised(config: &Config, attachment: &Attachment) -> Vec<String> {
 
 /// The addresses of an interface in a namespace; none where there is no such interface.
 fn addresses_in(namespace: &Path, name: &str) -> io::Result<Option<BTreeSet<IpAddr>>> {
-    let namespace = File::open(namespace)?;
-    let look = || {
-        setns(&namespace, CloneFlags::CLONE_NEWNET)?;
+    within(namespace, || {
         let mut found = None;
         for entry in getifaddrs()?.filter(|it| it.interface_name == name) {
             let addresses: &mut BTreeSet<IpAddr> = found.get_or_insert_default();
@@ -90,10 +87,6 @@ fn addresses_in(namespace: &Path, name: &str) -> io::Result<Option<BTreeSet<IpAd
             addresses.extend(v4.or(v6));
         }
         Ok(found)
-    };
-    thread::scope(|scope| {
-        let looked = scope.spawn(look).join();
-        looked.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 

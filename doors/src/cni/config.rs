@@ -3,32 +3,44 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::VERSIONS;
 use super::error::{CniError, Code};
 use super::invocation::Command;
 use crate::netd::SOCKET;
 
-/// What comes on the standard input; keys that are not known are other plugins' business.
+/// The keys that are of every plugin, or the runtime's.
+const COMMON: [&str; 11] = [
+    "cniVersion",
+    "cniVersions",
+    "name",
+    "type",
+    "socket",
+    "dns",
+    "args",
+    "capabilities",
+    "runtimeConfig",
+    "prevResult",
+    "disableCheck",
+];
+
+/// What comes on the standard input, as far as it is the same for every plugin.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {
     #[serde(default)]
     pub(super) cni_version: String,
-    /// The network's name, to the runtime; to rnet as well, unless `network` gives another.
+    /// The network's name, to the runtime; to rnet as well, unless the plugin `rnet` is given another.
     #[serde(default)]
     pub(super) name: String,
     #[serde(default = "socket")]
     pub(super) socket: PathBuf,
-    /// A network of rnet's that exists.
-    pub(super) network: Option<String>,
-    /// What a network that does not exist yet is to be.
-    #[serde(flatten)]
-    pub(super) wanted: WantedNetwork,
     #[serde(default)]
     pub(super) dns: Dns,
     #[serde(default)]
@@ -39,21 +51,13 @@ pub(super) struct Config {
     /// `GC`: what is still in use.
     #[serde(rename = "cni.dev/valid-attachments")]
     pub(super) valid_attachments: Option<Vec<ValidAttachment>>,
+    /// All of it.
+    #[serde(skip)]
+    keys: Map<String, Value>,
 }
 
-/// The network that is made on first use.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct WantedNetwork {
-    pub(super) driver: Option<String>,
-    pub(super) subnets: Vec<Subnet>,
-    pub(super) ipv6: bool,
-    pub(super) internal: bool,
-    pub(super) options: BTreeMap<String, String>,
-    pub(super) labels: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
+/// A subnet, as the plugin `rnet` is told of it.
+#[derive(Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Subnet {
     pub(super) subnet: String,
@@ -81,8 +85,67 @@ pub(super) struct RuntimeConfig {
     pub(super) dns: Option<Dns>,
     pub(super) ips: Vec<String>,
     pub(super) mac: Option<String>,
-    pub(super) aliases: Vec<String>,
-    pub(super) bandwidth: Option<BTreeMap<String, u64>>,
+    pub(super) aliases: Aliases,
+    pub(super) bandwidth: Option<Bandwidth>,
+    pub(super) ip_ranges: Vec<Vec<Range>>,
+}
+
+/// Names of a container on the network, or on each of several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Aliases {
+    Here(Vec<String>),
+    OfEach(BTreeMap<String, Vec<String>>),
+}
+
+impl Default for Aliases {
+    fn default() -> Self {
+        Self::Here(Vec::new())
+    }
+}
+
+/// How fast a container may receive (ingress) and send (egress); 0 is without limit.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Bandwidth {
+    /// In bits a second.
+    pub(super) ingress_rate: u64,
+    /// In bits.
+    pub(super) ingress_burst: u64,
+    /// In bits a second.
+    pub(super) egress_rate: u64,
+    /// In bits.
+    pub(super) egress_burst: u64,
+}
+
+impl Bandwidth {
+    /// The same as rnet's options of an endpoint; an empty one is none.
+    pub(super) fn options(self) -> BTreeMap<String, String> {
+        let bits = [
+            self.ingress_rate,
+            self.ingress_burst,
+            self.egress_rate,
+            self.egress_burst,
+        ];
+        let text = |bits: u64| match bits {
+            0 => String::new(),
+            bits => bits.to_string(),
+        };
+        let options = rnet_model::Bandwidth::OPTIONS.into_iter().zip(bits);
+        options
+            .map(|(option, bits)| (option.to_owned(), text(bits)))
+            .collect()
+    }
+}
+
+/// A range of addresses to lease from, as `host-local` has it.
+#[derive(Deserialize, Clone, Default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(super) struct Range {
+    pub(super) subnet: String,
+    pub(super) range_start: Option<IpAddr>,
+    pub(super) range_end: Option<IpAddr>,
+    pub(super) gateway: Option<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +171,7 @@ pub(super) struct Args {
 #[serde(default)]
 pub(super) struct CniArgs {
     pub(super) ips: Vec<String>,
+    pub(super) mac: Option<String>,
 }
 
 #[derive(Deserialize, PartialEq, Eq, Debug)]
@@ -122,7 +186,45 @@ impl Config {
         let mut text = String::new();
         let read = input.read_to_string(&mut text);
         read.map_err(|error| decode(&error.to_string()))?;
-        serde_json::from_str(&text).map_err(|error| decode(&error.to_string()))
+        let read = || {
+            let keys: Map<String, Value> = serde_json::from_str(&text)?;
+            let config: Self = serde_json::from_str(&text)?;
+            Ok::<_, serde_json::Error>(Self { keys, ..config })
+        };
+        read().map_err(|error| decode(&error.to_string()))
+    }
+
+    /// The keys that are the plugin's own.
+    ///
+    /// One that is not known is refused: whoever wrote it means something by it.
+    pub(super) fn own_keys<T: DeserializeOwned>(&self) -> Result<T, CniError> {
+        let mut own = self.keys.clone();
+        own.retain(|key, _| !COMMON.contains(&key.as_str()) && !key.starts_with("cni.dev/"));
+        serde_json::from_value(own.into()).map_err(|error| {
+            let message = error.to_string();
+            let code = match message.starts_with("unknown field") {
+                true => Code::UnsupportedField,
+                false => Code::InvalidConfig,
+            };
+            CniError::new(code, format!("network configuration: {message}"))
+        })
+    }
+
+    /// The names that the container is to have on this network.
+    pub(super) fn aliases(&self) -> &[String] {
+        match &self.runtime_config.aliases {
+            Aliases::Here(names) => names,
+            Aliases::OfEach(names) => names.get(&self.name).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// The hardware address that is asked for, in whichever of the three ways (CONVENTIONS.md).
+    pub(super) fn mac<'a>(&'a self, arguments: &'a BTreeMap<String, String>) -> Option<&'a String> {
+        let asked = self.runtime_config.mac.as_ref();
+        asked
+            .or(self.args.cni.mac.as_ref())
+            .or(arguments.get("MAC"))
+            .filter(|it| !it.is_empty())
     }
 
     /// Refuses a version that is not spoken, and commands that are younger than the version.
@@ -145,11 +247,6 @@ impl Config {
             ),
         ))
     }
-
-    /// The network of rnet's that is meant.
-    pub(super) fn network_name(&self) -> &str {
-        self.network.as_deref().unwrap_or(&self.name)
-    }
 }
 
 fn socket() -> PathBuf {
@@ -164,45 +261,4 @@ fn decode(error: &str) -> CniError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(text: &str) -> Config {
-        Config::read(text.as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn what_runtimes_write_is_read() {
-        let config = config(
-            r#"{"cniVersion":"1.0.0","name":"pods","type":"rnet","subnets":[{"subnet":"10.9.0.0/16"}],
-                "ipam":{},"runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}],
-                "dns":{"servers":["1.1.1.1"],"searches":["a"]},"cgroupPath":"/x"},
-                "cni.dev/valid-attachments":[{"containerID":"c","ifname":"eth0"}]}"#,
-        );
-        assert_eq!(config.network_name(), "pods");
-        assert_eq!(config.socket, PathBuf::from(SOCKET));
-        assert_eq!(config.wanted.subnets[0].subnet, "10.9.0.0/16");
-        let runtime = &config.runtime_config;
-        assert_eq!(runtime.port_mappings[0].host_port, 8080);
-        assert_eq!(runtime.dns.as_ref().unwrap().servers, ["1.1.1.1"]);
-        assert_eq!(config.valid_attachments.unwrap()[0].ifname, "eth0");
-    }
-
-    #[test]
-    fn commands_are_refused_in_versions_that_do_not_have_them() {
-        let speaks = |version: &str, command| {
-            config(&format!(r#"{{"cniVersion":"{version}"}}"#))
-                .check_version(command)
-                .is_ok()
-        };
-        assert!(speaks("0.3.1", Command::Add) && speaks("1.1.0", Command::Gc));
-        assert!(!speaks("0.3.1", Command::Check) && !speaks("1.0.0", Command::Status));
-        assert!(!speaks("0.2.0", Command::Add) && !speaks("2.0.0", Command::Del));
-    }
-
-    #[test]
-    fn what_is_no_configuration_is_told_so() {
-        let error = Config::read(&b"{"[..]).err().unwrap().document("1.1.0");
-        assert_eq!(error["code"], 6);
-    }
-}
+mod tests;

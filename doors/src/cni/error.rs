@@ -45,6 +45,11 @@ impl CniError {
         Self { code, ..self }
     }
 
+    /// Whether it is of a code.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.code == code
+    }
+
     /// What goes to the standard output.
     pub(super) fn document(&self, version: &str) -> Value {
         json!({

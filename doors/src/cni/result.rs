@@ -36,6 +36,10 @@ pub(super) fn of(
         "mac": place["MacAddress"],
         "sandbox": attachment.namespace,
     }));
+    // whoever comes next in the chain may have something to do with the host's end
+    if let Some(outside) = place["HostInterface"].as_str().filter(|it| !it.is_empty()) {
+        interfaces.push(json!({"name": outside}));
+    }
     let leads_out = place["Internal"] == false;
     for Address { cidr, gateway } in addresses(place) {
         let v4 = !cidr.contains(':');
@@ -83,7 +87,7 @@ mod tests {
         let sandbox = json!({
             "ResolvConf": "nameserver 127.0.0.11\n",
             "NetworkSettings": {"Networks": {"n": {
-                "InterfaceName": "eth0", "MacAddress": "02:00:00:00:00:01", "Internal": false,
+                "InterfaceName": "eth0", "HostInterface": "veth1", "MacAddress": "02:00:00:00:00:01", "Internal": false,
                 "IPAddress": "10.9.0.2", "IPPrefixLen": 16, "Gateway": "10.9.0.1",
                 "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "IPv6Gateway": "",
             }}},
@@ -95,7 +99,9 @@ mod tests {
     fn a_result_is_of_the_version_asked_for() {
         let wanted = json!({
             "cniVersion": "1.1.0",
-            "interfaces": [{"name": "eth0", "mac": "02:00:00:00:00:01", "sandbox": "/run/netns/c"}],
+            "interfaces": [
+                {"name": "eth0", "mac": "02:00:00:00:00:01", "sandbox": "/run/netns/c"}, {"name": "veth1"},
+            ],
             "ips": [{"address": "10.9.0.2/16", "interface": 0, "gateway": "10.9.0.1"}],
             "routes": [{"dst": "0.0.0.0/0", "gw": "10.9.0.1"}],
             "dns": {"nameservers": ["127.0.0.11"], "search": [], "options": []},

@@ -24,6 +24,9 @@ pub(super) enum NetavarkError {
     Unsupported { network: String, what: String },
     #[error("invalid host ip {text:?} provided for port {port}")]
     HostIp { text: String, port: u16 },
+    /// A network that cannot be, in netavark's words.
+    #[error("{0}")]
+    Refused(String),
     #[error(transparent)]
     Netd(#[from] CallError),
     #[error("netavark encountered multiple errors:\n\t- {}", .0.join("\n\t- "))]

@@ -7,9 +7,11 @@
 //! podman leases addresses itself; a network that is made here leaves it the lower half of each subnet, and the upper
 //! one to everybody else's containers.
 
+mod create;
 mod document;
 mod error;
 mod network;
+mod plugin;
 mod request;
 mod setup;
 
@@ -63,6 +65,8 @@ struct Ignored {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Complete the description of a network, by podman 6
+    Create,
     /// Attach a container to networks
     Setup { namespace: PathBuf },
     /// Detach a container from networks
@@ -80,6 +84,26 @@ enum Command {
     FirewallReload,
 }
 
+/// Puts podman's containers on rnet's networks, as a plugin of netavark's
+#[derive(Parser)]
+#[command(name = "rnet", version)]
+struct PluginArguments {
+    #[command(subcommand)]
+    command: PluginCommand,
+}
+
+#[derive(Subcommand)]
+enum PluginCommand {
+    /// Make a network
+    Create,
+    /// Attach a container to a network
+    Setup { namespace: PathBuf },
+    /// Detach a container from a network
+    Teardown { namespace: PathBuf },
+    /// Tell the version
+    Info,
+}
+
 /// Does what the command line asks for; documents and errors are on the standard output.
 pub fn run() -> ExitCode {
     let own = std::env::args_os().next().map(PathBuf::from);
@@ -87,8 +111,12 @@ pub fn run() -> ExitCode {
     if own == Some(OsStr::new("aardvark-dns")) {
         return be_aardvark();
     }
-    let arguments = Arguments::parse();
-    let (document, code) = match answer(&arguments) {
+    let name = own.and_then(OsStr::to_str).unwrap_or_default();
+    let answered = match plugin::driver(name) {
+        Some(driver) => answer_as_plugin(driver, &PluginArguments::parse()),
+        None => answer(&Arguments::parse()),
+    };
+    let (document, code) = match answered {
         Ok(document) => (document, ExitCode::SUCCESS),
         Err(error) => (Some(json!({"error": error.chain()})), ExitCode::FAILURE),
     };
@@ -108,14 +136,46 @@ fn be_aardvark() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn answer(arguments: &Arguments) -> Result<Option<Value>, NetavarkError> {
+fn sandboxes() -> Sandboxes {
     let socket = std::env::var_os(SOCKET_VARIABLE).unwrap_or_else(|| SOCKET.into());
-    let sandboxes = Sandboxes::new(Netd::at(Path::new(&socket)), RUNTIME);
+    Sandboxes::new(Netd::at(Path::new(&socket)), RUNTIME)
+}
+
+fn answer_as_plugin(
+    driver: &str,
+    arguments: &PluginArguments,
+) -> Result<Option<Value>, NetavarkError> {
+    let (sandboxes, input) = (sandboxes(), stdin().lock());
+    match &arguments.command {
+        PluginCommand::Create => plugin::create(&sandboxes, driver, input).map(Some),
+        PluginCommand::Setup { namespace } => {
+            plugin::setup(&sandboxes, driver, namespace, input).map(Some)
+        }
+        PluginCommand::Teardown { .. } => {
+            plugin::teardown(&sandboxes, driver, input).map(|()| None)
+        }
+        PluginCommand::Info => Ok(Some(plugin::info())),
+    }
+}
+
+fn answer(arguments: &Arguments) -> Result<Option<Value>, NetavarkError> {
+    let sandboxes = sandboxes();
     let document = || match &arguments.file {
         Some(path) => Document::open(path),
         None => Document::read(stdin().lock()),
     };
     match &arguments.command {
+        Command::Create => {
+            let read = match &arguments.file {
+                Some(path) => std::fs::read_to_string(path),
+                None => std::io::read_to_string(stdin()),
+            };
+            let wish = read
+                .map_err(serde_json::Error::io)
+                .and_then(|text| serde_json::from_str(&text));
+            let wish = wish.map_err(|source| NetavarkError::Read { source })?;
+            create::create(wish).map(Some)
+        }
         Command::Setup { namespace } => setup::setup(&sandboxes, namespace, &document()?).map(Some),
         Command::Teardown { .. } => setup::teardown(&sandboxes, &document()?).map(|()| None),
         Command::Update {

@@ -26,7 +26,17 @@ const OPTIONS: [(&str, &str); 5] = [
 
 /// Makes a network of that name, unless somebody was faster.
 pub(super) fn create(netd: &Netd, name: &str, network: &Network) -> Result<(), NetavarkError> {
-    match netd.post("/networks/create", &request(name, network)?) {
+    create_as(netd, name, network, &network.driver)
+}
+
+/// The same, by a driver of rnet's.
+pub(super) fn create_as(
+    netd: &Netd,
+    name: &str,
+    network: &Network,
+    driver: &str,
+) -> Result<(), NetavarkError> {
+    match netd.post("/networks/create", &request(name, network, driver)?) {
         Err(CallError::Refused { status: 409, .. }) => Ok(()),
         answer => Ok(answer.map(drop)?),
     }
@@ -65,14 +75,19 @@ pub(super) fn check(name: &str, network: &Network) -> Result<(), NetavarkError> 
             (key.as_str(), value.as_str()),
             ("isolate", "true" | "strict") | ("mode", "managed") | ("no_default_route", "false")
         );
-        if !known && !meant {
+        if !known && !meant && !is_own(key) {
             return refuse(&format!("option {key}={value}"));
         }
     }
     Ok(())
 }
 
-fn request(name: &str, network: &Network) -> Result<Value, NetavarkError> {
+/// Whether an option is one of rnet's, whose driver has the say.
+fn is_own(key: &str) -> bool {
+    key.starts_with("com.docker.network.") || key.starts_with("rnet.")
+}
+
+fn request(name: &str, network: &Network, driver: &str) -> Result<Value, NetavarkError> {
     check(name, network)?;
     let mut options: BTreeMap<&str, &str> = BTreeMap::new();
     if let Some(bridge) = network
@@ -84,7 +99,12 @@ fn request(name: &str, network: &Network) -> Result<Value, NetavarkError> {
     }
     for (key, value) in network.options.iter().flatten() {
         let known = OPTIONS.iter().find(|(podmans, _)| podmans == key);
-        options.extend(known.map(|(_, ours)| (*ours, value.as_str())));
+        let known = known.map(|(_, ours)| *ours);
+        options.extend(
+            known
+                .or(is_own(key).then_some(key))
+                .map(|it| (it, value.as_str())),
+        );
     }
     let subnets = network.subnets.iter().flatten();
     let ipv6 = network
@@ -94,7 +114,7 @@ fn request(name: &str, network: &Network) -> Result<Value, NetavarkError> {
         .any(|it| it.subnet.is_ipv6());
     Ok(json!({
         "Name": name,
-        "Driver": network.driver,
+        "Driver": driver,
         "EnableIPv6": network.ipv6_enabled || ipv6,
         "Internal": network.internal,
         "Options": options,

@@ -4,8 +4,8 @@ use std::iter::once;
 use std::net::IpAddr;
 
 use rnet_model::{
-    Cidr, Endpoint, HostFacts, IfName, InterfaceSysctl, Mtu, Network, NetworkPolicy, Object,
-    Resource, Subnet, Veth, VethPeer,
+    Bandwidth, Cidr, Endpoint, HostFacts, IfName, InterfaceSysctl, Mtu, Network, NetworkPolicy,
+    Object, Resource, Subnet, Veth, VethPeer,
 };
 
 use crate::{Announcements, Driver, DriverError};
@@ -92,13 +92,16 @@ impl Driver for Bridge {
         let addresses = own.chain(endpoint.settings.link_local_cidrs());
         let addresses = addresses.map(|cidr| address(ifname, cidr));
         let asked = InterfaceSysctl::of(&endpoint.settings)?;
+        let bandwidth = Bandwidth::of(&endpoint.settings.driver_options)?;
+        let limits = bandwidth.objects(&host_end(endpoint), intake(endpoint));
         let inside = endpoint_sysctls(endpoint, facts)
             .into_iter()
             .chain(addresses)
             .chain(asked.iter().map(|sysctl| sysctl.on(ifname)))
             .chain(once(Object::Up(endpoint.ifname.clone())))
             .map(|object| Resource::sandbox(endpoint.sandbox, object));
-        Ok(once(Resource::host(veth)).chain(inside).collect())
+        let outside = once(veth).chain(limits).map(Resource::host);
+        Ok(outside.chain(inside).collect())
     }
 
     fn announcements(&self, network: &Network, mixed: bool) -> Result<Announcements, DriverError> {
@@ -199,6 +202,14 @@ fn host_end(endpoint: &Endpoint) -> IfName {
     format!("veth{}", &id[..11])
         .parse()
         .expect("veth and 11 hex digits are a valid name")
+}
+
+/// What the endpoint's packets go through where they are limited.
+fn intake(endpoint: &Endpoint) -> IfName {
+    let id = endpoint.id.to_string();
+    format!("ifb{}", &id[..11])
+        .parse()
+        .expect("ifb and 11 hex digits are a valid name")
 }
 
 /// The host becomes a router; an internal network needs none.

@@ -290,6 +290,16 @@ impl Host for FakeKernel {
         open().map_err(failed)
     }
 
+    /// The sockets are the host's own, on 127.0.0.1.
+    fn gateway_sockets(&self, _bridge: &IfName, _address: Ipv4Addr) -> io::Result<ResolverSockets> {
+        if self.state().step_fails() {
+            return Err(failure());
+        }
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Ok(ResolverSockets { udp, tcp })
+    }
+
     /// The socket is the host's own, wherever it was to be.
     /// Cannot fail, as it is nobody's step: it happens whenever it is due.
     fn announce(&self, veth: &Veth, addresses: &[IpAddr]) -> Result<(), KernelError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use rnet_model::{
-    Adopted, Bridge, ForeignBridge, IfName, Object, Patch, Place, Resource, SandboxId, Veth,
+    Adopted, Bridge, ForeignBridge, IfName, Object, Patch, Place, Resource, SandboxId, Shaper, Veth,
 };
 
 use crate::error::KernelError;
@@ -38,6 +38,11 @@ impl World {
                 }
             }
             Object::Veth(veth) => self.need_room_for(veth)?,
+            Object::Shaper(shaper) => self.need_link(*place, &shaper.link)?,
+            Object::Intake(intake) => {
+                self.need_name(&intake.name)?;
+                self.need_link(*place, &intake.link)?;
+            }
             Object::Up(link) | Object::Address { link, .. } => self.need_link(*place, link)?,
             Object::Route { gateway, link, .. } => {
                 self.need_link(*place, link)?;
@@ -65,6 +70,7 @@ impl World {
             Object::Bridge(bridge) => self.remove_link(&bridge.name),
             Object::Veth(veth) => self.remove_link(&veth.name),
             Object::Patch(patch) => self.remove_link(&patch.near.name),
+            Object::Intake(intake) => self.remove_link(&intake.name),
             _ => self.resources.retain(|it| it != resource),
         }
     }
@@ -101,7 +107,11 @@ impl World {
             Object::Patch(Patch { near, far, .. }) => {
                 [near, far].iter().any(|end| end.name == *name)
             }
-            Object::Up(link) | Object::Address { link, .. } | Object::Route { link, .. } => gone
+            Object::Intake(intake) => intake.name == *name,
+            Object::Shaper(Shaper { link, .. })
+            | Object::Up(link)
+            | Object::Address { link, .. }
+            | Object::Route { link, .. } => gone
                 .iter()
                 .any(|(place, name)| *place == it.place && name == link),
             Object::Namespace(_)
@@ -222,6 +232,8 @@ fn is_same(one: &Resource, other: &Resource) -> bool {
         (Object::Bridge(one), Object::Bridge(other)) => one.name == other.name,
         (Object::Veth(one), Object::Veth(other)) => one.name == other.name,
         (Object::Adopted(one), Object::Adopted(other)) => one.name == other.name,
+        (Object::Shaper(one), Object::Shaper(other)) => one.link == other.link,
+        (Object::Intake(one), Object::Intake(other)) => one.name == other.name,
         (Object::Patch(one), Object::Patch(other)) => one.near.name == other.near.name,
         (
             Object::Route {

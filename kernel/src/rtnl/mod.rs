@@ -17,6 +17,7 @@ pub(crate) mod request;
 mod route;
 mod routes;
 mod socket;
+pub(crate) mod traffic;
 
 pub(crate) use egress::EgressWatch;
 pub(crate) use known::KnownRoutes;

@@ -21,7 +21,7 @@ use rtnetlink::{
 
 use crate::mark;
 
-const MAKE: u16 = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL;
+pub(super) const MAKE: u16 = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL;
 
 /// One message to the kernel.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    const fn new(message: RouteNetlinkMessage, flags: u16) -> Self {
+    pub(super) const fn new(message: RouteNetlinkMessage, flags: u16) -> Self {
         Self { message, flags }
     }
 

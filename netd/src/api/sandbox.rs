@@ -2,6 +2,8 @@
 //!
 //! Networks are connected and disconnected as those of containers are (`/networks/{id}/connect`).
 
+mod update;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -29,6 +31,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/sandboxes/create", post(create))
         .route("/sandboxes/prune", post(prune))
         .route("/sandboxes/{id}/json", get(show))
+        .route("/sandboxes/{id}/update", post(update::update))
         .route("/sandboxes/{id}", axum::routing::delete(remove))
 }
 

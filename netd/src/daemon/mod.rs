@@ -3,12 +3,14 @@
 //! It is synchronous: every method may block on the kernel and is called from threads that may (the API runs them
 //! on blocking threads). `state` is held for moments only, never across a kernel call.
 
+mod alter;
 mod announce;
 mod attach;
 mod conflicts;
 mod container;
 mod exec;
 mod follow;
+mod gateway_names;
 mod guest;
 mod health;
 mod hold;
@@ -28,6 +30,7 @@ mod undo;
 mod volume;
 mod watch;
 
+pub use alter::{GuestChange, InterfaceChange};
 pub use attach::EndpointRequest;
 pub use conflicts::Conflict;
 pub use container::{

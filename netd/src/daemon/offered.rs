@@ -12,17 +12,27 @@ impl Daemon {
     /// yet, or nothing.
     pub fn publish_guest(&self, runtime: &str, reference: &str, ports: &PortMap) -> Result<()> {
         self.with_guest(runtime, reference, |guest| {
-            let mut families = Families::default();
-            let networks: Vec<NetworkId> = self.read(|state| -> Result<_> {
-                let endpoints = state.endpoints_of(guest.id);
-                let mut networks = endpoints.filter_map(|it| state.network(it.network));
-                networks.try_for_each(|it| families.add(it))?;
-                Ok(state.endpoints_of(guest.id).map(|it| it.network).collect())
-            })?;
-            let wanted = PortRequest::parse(Some(ports), None)?;
-            let wanted = self.bound(wanted, networks.into_iter())?;
-            self.publish_more(guest.id, &wanted, families).map(drop)
+            self.publish_beside(guest, ports)
         })
+    }
+
+    /// The same, for a guest that is held.
+    pub(super) fn publish_beside(&self, guest: &Sandbox, ports: &PortMap) -> Result<()> {
+        let mut families = Families::default();
+        let networks: Vec<NetworkId> = self.read(|state| -> Result<_> {
+            let endpoints = state.endpoints_of(guest.id);
+            let mut networks = endpoints.filter_map(|it| state.network(it.network));
+            networks.try_for_each(|it| families.add(it))?;
+            Ok(state.endpoints_of(guest.id).map(|it| it.network).collect())
+        })?;
+        let held_by_client = guest.guest.as_ref().is_some_and(|it| it.holds_ports);
+        let wanted = PortRequest::parse(Some(ports), None)?.into_iter();
+        let wanted = wanted.map(|it| PortRequest {
+            held_by_client,
+            ..it
+        });
+        let wanted = self.bound(wanted.collect(), networks.into_iter())?;
+        self.publish_more(guest.id, &wanted, families).map(drop)
     }
 
     /// Withdraws all ports of a guest.

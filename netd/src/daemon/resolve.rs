@@ -64,6 +64,7 @@ impl Daemon {
             self.resolver.serve(sandbox, sockets.udp, sockets.tcp)?;
             self.leave_sockets(sandbox);
         }
+        self.answer_at_gateways(sandbox);
         Ok(())
     }
 
@@ -108,11 +109,12 @@ impl Daemon {
             let served = sandboxes.filter(|it| self.resolver.serves(it.id));
             served.filter_map(|it| view(state, it.id, &host)).collect()
         });
+        let views = views.into_iter().chain(self.gateway_views());
         self.resolver
-            .update(|directory| views.into_iter().for_each(|view| directory.put_view(view)));
+            .update(|directory| views.for_each(|view| directory.put_view(view)));
     }
 
-    fn naming(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn naming(&self) -> MutexGuard<'_, ()> {
         self.naming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -86,6 +86,52 @@ async fn a_sandbox_is_created_shown_connected_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_is_altered_wholly_or_not_at_all() {
+    let (host, namespace) = stage().await;
+    let body = guest("g", &namespace, json!({"one": {}}));
+    let made = host.post("/sandboxes/create", body).await.json();
+    let before = host.machine.resources();
+    let other = json!({"Name": "eth9", "MacAddress": "02:00:00:00:00:01"});
+    for (change, status, words) in [
+        (json!({"Interface": other}), 404, "interface eth9 not found"),
+        (
+            json!({"Interface": {"Name": "eth0", "MacAddress": "02:00:00:00:00:01", "Aliases": ["shop"]},
+                   "PortBindings": {"80/tcp": [{"HostIp": "nowhere", "HostPort": "9090"}]}}),
+            400,
+            "nowhere",
+        ),
+        (json!({"Interface": {"Name": "eth0", "Mtu": 1}}), 400, "MTU"),
+    ] {
+        let answer = host.post("/sandboxes/g/update", change).await;
+        answer.is_refusal(status, words);
+        assert_eq!(host.get("/sandboxes/g/json").await.json(), made);
+        assert_eq!(host.machine.resources(), before);
+    }
+    let change = json!({
+        "Interface": {"Name": "eth0", "MacAddress": "02:00:00:00:00:01", "Aliases": ["shop"], "Mtu": 1400},
+        "PortBindings": {"81/tcp": [{"HostPort": "8081"}]},
+    });
+    for _ in 0..2 {
+        let answer = host.post("/sandboxes/g/update", change.clone()).await;
+        assert_eq!(answer.status, 200, "{}", answer.message());
+        let shown = answer.json();
+        let one = &shown["NetworkSettings"]["Networks"]["one"];
+        assert_eq!(one["MacAddress"], "02:00:00:00:00:01");
+        assert_eq!(
+            one["DNSNames"].as_array().unwrap().last(),
+            Some(&json!("shop"))
+        );
+        let ports = shown["NetworkSettings"]["Ports"].as_object().unwrap();
+        assert_eq!(ports.len(), 2, "{ports:?}");
+    }
+    let resources = format!("{:?}", host.machine.resources());
+    assert!(resources.contains("Mtu(1400)"), "{resources}");
+    let none = json!({"PortBindings": {}});
+    let shown = host.post("/sandboxes/g/update", none).await.json();
+    assert_eq!(shown["NetworkSettings"]["Ports"], json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_whose_namespace_is_gone_is_pruned() {
     let (host, namespace) = stage().await;
     let before = host.machine.resources();

@@ -1,6 +1,7 @@
 //! A fake machine and store that die together at the n-th call, as a daemon does by SIGKILL.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -200,6 +201,13 @@ impl Host for Machine {
             self.kernel.resolver_sockets(sandbox)
         } else {
             Err(dead())
+        }
+    }
+
+    fn gateway_sockets(&self, bridge: &IfName, address: Ipv4Addr) -> io::Result<ResolverSockets> {
+        match self.fuse.holds() {
+            true => self.kernel.gateway_sockets(bridge, address),
+            false => Err(io::Error::other(dead())),
         }
     }
 

@@ -169,10 +169,11 @@ fn what_is_wrong_has_its_code_and_changes_nothing() -> Result<()> {
             ),
             (
                 "ADD",
-                config(r#","runtimeConfig":{"bandwidth":{"ingressRate":1000}}"#),
-                2,
-                "bandwidth",
+                config(r#","network":"other","runtimeConfig":{"bandwidth":{"ingressBurst":1000}}"#),
+                7,
+                "rnet.ingress_burst",
             ),
+            ("ADD", config(r#","colour":"red""#), 2, "colour"),
         ] {
             let (found, message) = refusal(call(lab, command, "pod", &config)?)?;
             assert!(

@@ -18,7 +18,7 @@ const WEB: &str = "run -d --name web --network name=shared,driver-opt=rnet.name=
                    sh -c 'echo docker >/www/index.html; exec httpd -f -p [::]:80 -h /www'";
 
 /// Runs a story where there is a dockerd; installing one changes the machine's own firewall, so nobody is made to.
-fn beside_docker(story: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
+pub(crate) fn beside_docker(story: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
     let programs = "for it in docker dockerd containerd runc; do command -v $it || exit 1; done";
     let found = std::process::Command::new("sh")
         .args(["-c", programs])
@@ -31,7 +31,7 @@ fn beside_docker(story: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
 }
 
 /// Starts dockerd on paths of its own.
-fn start_dockerd(lab: &Lab, flags: &str) -> Result<()> {
+pub(crate) fn start_dockerd(lab: &Lab, flags: &str) -> Result<()> {
     let group = lab.control_group();
     lab.host(&format!(
         "mkdir -p {HOME}
@@ -52,7 +52,7 @@ fn stop_dockerd(lab: &Lab) -> Result<()> {
 }
 
 /// Removes what dockerd and its containerd keep for another time.
-fn put_away(lab: &Lab) -> Result<()> {
+pub(crate) fn put_away(lab: &Lab) -> Result<()> {
     stop_dockerd(lab)?;
     // one that was killed left its mounts
     lab.host(&format!(
@@ -67,14 +67,19 @@ fn put_away(lab: &Lab) -> Result<()> {
     .map(drop)
 }
 
-fn import_busybox(lab: &Lab) -> Result<()> {
+pub(crate) fn import_busybox(lab: &Lab) -> Result<()> {
     let archive = lab.directory().join("docker.tar");
     busybox_archive(&archive)?;
     docker(lab, &format!("import {} busybox", archive.display()))?;
     std::fs::remove_file(&archive).context("cannot remove the image's archive")
 }
 
-fn docker(lab: &Lab, line: &str) -> Result<String> {
+/// A command line that runs a program in a container.
+pub(crate) fn inside(container: &str) -> String {
+    format!("docker -H unix://{HOME}/docker.sock exec {container}")
+}
+
+pub(crate) fn docker(lab: &Lab, line: &str) -> Result<String> {
     lab.host(&format!("docker -H unix://{HOME}/docker.sock {line}"))
 }
 

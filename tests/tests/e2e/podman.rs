@@ -64,7 +64,7 @@ pub(crate) fn command() -> String {
 }
 
 /// Runs a container of podman's in the background.
-fn run(lab: &Lab, name: &str, flags: &str, program: &str) -> Result<()> {
+pub(crate) fn run(lab: &Lab, name: &str, flags: &str, program: &str) -> Result<()> {
     let group = lab.control_group();
     podman(
         lab,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bollard_stubs::models::EndpointSettings;
-use rnet_model::{Guest, Sandbox};
+use rnet_model::{Endpoint, Guest, Object, Sandbox};
 use serde::Serialize;
 
 use super::{endpoint, ports};
@@ -45,7 +45,18 @@ struct Place {
     #[serde(flatten)]
     settings: EndpointSettings,
     interface_name: String,
+    /// The host's end of its pair; empty where there is none.
+    host_interface: String,
     internal: bool,
+}
+
+fn host_interface(endpoint: &Endpoint) -> String {
+    let mut objects = endpoint.resources.iter().map(|it| &it.object);
+    let name = objects.find_map(|it| match it {
+        Object::Veth(veth) => Some(veth.name.to_string()),
+        _ => None,
+    });
+    name.unwrap_or_default()
 }
 
 /// Shows a guest; none where the sandbox is a container's.
@@ -66,6 +77,7 @@ pub(in crate::api) fn shown(daemon: &Daemon, sandbox: &Sandbox) -> Option<Shown>
             let place = Place {
                 settings: endpoint::shown(network, &it.settings, Some(it)),
                 interface_name: it.ifname.to_string(),
+                host_interface: host_interface(it),
                 internal: network.internal,
             };
             Some((network.name.clone(), place))

@@ -108,6 +108,7 @@ impl Daemon {
 
     /// Removes a network's resources, rules and record, whatever of them exists; goes on after a failure.
     fn remove_network(&self, network: &Network) {
+        self.leave_gateway(network.id);
         self.state().apply(Change::DropNetwork(network.id));
         let unmade = self
             .hands

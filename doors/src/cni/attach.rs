@@ -1,13 +1,16 @@
-//! What is asked of `netd` for a container that comes by CNI.
+//! Attaching to a network of rnet's: what the plugin `rnet` does, and `bridge` by another configuration.
 
 use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
+use super::check;
 use super::config::{Config, PortMapping, ValidAttachment};
 use super::error::{CniError, Code};
 use super::invocation::Attachment;
-use super::network;
+use super::network::{self, Wanted};
+use super::plugin::{Call, Plugin};
+use super::result;
 use crate::netd::{CallError, Netd};
 use crate::sandboxes::Sandboxes;
 
@@ -19,72 +22,89 @@ pub(super) fn sandboxes(config: &Config) -> Sandboxes {
     Sandboxes::new(Netd::at(&config.socket), RUNTIME)
 }
 
-/// Attaches a container to the network; the whole sandbox, as `netd` shows it.
-pub(super) fn add(
-    sandboxes: &Sandboxes,
-    config: &Config,
-    attachment: &Attachment,
-) -> Result<Value, CniError> {
-    let request = request(config, attachment)?;
-    match sandboxes.attach(&request) {
-        Err(CallError::Refused { status: 404, .. })
-            if !network::exists(sandboxes.netd(), config)? =>
-        {
-            network::ensure(sandboxes.netd(), config)?;
-            Ok(sandboxes.attach(&request)?)
+/// Attaches to the network that a configuration describes, read in one way or another.
+pub(super) struct Attach(pub(super) fn(&Config) -> Result<Wanted, CniError>);
+
+/// The network as the keys of the plugin `rnet` describe it.
+pub(super) fn wanted(config: &Config) -> Result<Wanted, CniError> {
+    let wanted: Wanted = config.own_keys()?;
+    match wanted.ipam.iter().flatten().next() {
+        Some((key, _)) => Err(CniError::new(
+            Code::UnsupportedField,
+            format!("\"ipam\" with {key:?}: rnet hands out addresses itself, by \"subnets\""),
+        )),
+        None => Ok(wanted),
+    }
+}
+
+impl Plugin for Attach {
+    fn add(&self, call: &Call) -> Result<Value, CniError> {
+        let Call {
+            config,
+            attachment,
+            sandboxes,
+        } = call;
+        let wanted = self.0(config)?;
+        let request = request(config, &wanted, attachment)?;
+        let sandbox = match sandboxes.attach(&request) {
+            Err(CallError::Refused { status: 404, .. })
+                if !network::exists(sandboxes.netd(), wanted.name(config))? =>
+            {
+                network::ensure(sandboxes.netd(), config, &wanted)?;
+                sandboxes.attach(&request)?
+            }
+            answer => answer?,
+        };
+        result::of(config, attachment, &sandbox)
+    }
+
+    fn del(&self, call: &Call) -> Result<(), CniError> {
+        let attachment = &call.attachment;
+        let ifname = attachment.ifname.as_str();
+        Ok(call.sandboxes.detach(&attachment.container, ifname)?)
+    }
+
+    fn check(&self, call: &Call) -> Result<(), CniError> {
+        let shown = call.sandboxes.show(&call.attachment.container)?;
+        check::check(&call.config, &call.attachment, &shown)
+    }
+
+    fn collect(&self, sandboxes: &Sandboxes, config: &Config) -> Result<(), CniError> {
+        let valid = config.valid_attachments.as_ref().ok_or_else(|| {
+            CniError::new(Code::InvalidConfig, "cni.dev/valid-attachments is missing")
+        })?;
+        let wanted = self.0(config)?;
+        let network = wanted.name(config);
+        let present = sandboxes.on(network)?;
+        let mut failure = None;
+        for stale in present.iter().filter_map(|it| stale(network, it, valid)) {
+            let detached = sandboxes.detach(&stale.container, &stale.ifname);
+            failure = detached.err().or(failure);
         }
-        answer => Ok(answer?),
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
-}
-
-/// Detaches what is on the network and not among the valid attachments.
-pub(super) fn collect(sandboxes: &Sandboxes, config: &Config) -> Result<(), CniError> {
-    let valid = config.valid_attachments.as_ref().ok_or_else(|| {
-        CniError::new(Code::InvalidConfig, "cni.dev/valid-attachments is missing")
-    })?;
-    let present = sandboxes.on(config.network_name())?;
-    let mut failure = None;
-    for stale in present.iter().filter_map(|it| stale(config, it, valid)) {
-        let detached = sandboxes.detach(&stale.container, &stale.ifname);
-        failure = detached.err().or(failure);
-    }
-    failure.map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// Whether attachments can be made now.
-pub(super) fn is_ready(sandboxes: &Sandboxes) -> Result<(), CniError> {
-    let answer = sandboxes.netd().get("/_ping").map_err(CniError::from);
-    answer
-        .map(drop)
-        .map_err(|error| error.with(Code::NotAvailable))
 }
 
 /// What `netd` is asked for.
-fn request(config: &Config, attachment: &Attachment) -> Result<Value, CniError> {
+fn request(config: &Config, wanted: &Wanted, attachment: &Attachment) -> Result<Value, CniError> {
     let runtime = &config.runtime_config;
-    if runtime
-        .bandwidth
-        .as_ref()
-        .is_some_and(|it| it.values().any(|rate| *rate > 0))
-    {
-        return Err(CniError::new(
-            Code::UnsupportedField,
-            "bandwidth is not limited by rnet: chain the plugin \"bandwidth\" behind it",
-        ));
-    }
     let arguments = &attachment.arguments;
     let pod = arguments.get("K8S_POD_NAME");
-    let dns = runtime.dns.as_ref().unwrap_or(&config.dns);
+    let own = wanted.dns.as_ref().unwrap_or(&config.dns);
+    let dns = runtime.dns.as_ref().unwrap_or(own);
     let ips = runtime
         .ips
         .iter()
         .chain(&config.args.cni.ips)
         .chain(arguments.get("IP"));
+    let mut options = runtime.bandwidth.unwrap_or_default().options();
+    let ifname = attachment.ifname.to_string();
+    options.insert("com.docker.network.endpoint.ifname".to_owned(), ifname);
     let endpoint = json!({
         "IPAMConfig": addresses(ips)?,
-        "MacAddress": runtime.mac.as_ref().or(arguments.get("MAC")),
-        "Aliases": runtime.aliases,
-        "DriverOpts": {"com.docker.network.endpoint.ifname": attachment.ifname.as_str()},
+        "MacAddress": config.mac(arguments),
+        "Aliases": config.aliases(),
+        "DriverOpts": options,
     });
     Ok(json!({
         "ContainerID": attachment.container,
@@ -95,8 +115,9 @@ fn request(config: &Config, attachment: &Attachment) -> Result<Value, CniError> 
         "DnsSearch": dns.searches,
         "DnsOptions": dns.options,
         "PortBindings": bindings(&runtime.port_mappings),
+        "HoldsPorts": wanted.holds_ports,
         "Labels": labels(attachment),
-        "NetworkingConfig": {"EndpointsConfig": {config.network_name(): endpoint}},
+        "NetworkingConfig": {"EndpointsConfig": {wanted.name(config): endpoint}},
     }))
 }
 
@@ -118,7 +139,8 @@ fn addresses<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Value, CniEr
     Ok(config.into())
 }
 
-fn bindings(mappings: &[PortMapping]) -> Value {
+/// `PortBindings`: those that are published.
+pub(super) fn bindings(mappings: &[PortMapping]) -> Map<String, Value> {
     let mut bindings = Map::new();
     for mapping in mappings.iter().filter(|it| it.host_port != 0) {
         let protocol = match mapping.protocol.as_str() {
@@ -133,7 +155,7 @@ fn bindings(mappings: &[PortMapping]) -> Value {
             .expect("it was made an array")
             .push(binding);
     }
-    bindings.into()
+    bindings
 }
 
 /// Whose pod it is, where the runtime says so.
@@ -148,8 +170,8 @@ fn labels(attachment: &Attachment) -> Map<String, Value> {
 }
 
 /// The attachment of a sandbox to the network, if it is not a valid one.
-fn stale(config: &Config, sandbox: &Value, valid: &[ValidAttachment]) -> Option<ValidAttachment> {
-    let place = &sandbox["NetworkSettings"]["Networks"][config.network_name()];
+fn stale(network: &str, sandbox: &Value, valid: &[ValidAttachment]) -> Option<ValidAttachment> {
+    let place = &sandbox["NetworkSettings"]["Networks"][network];
     let attachment = ValidAttachment {
         container: sandbox["ContainerID"].as_str()?.to_owned(),
         ifname: place["InterfaceName"].as_str()?.to_owned(),
@@ -172,7 +194,7 @@ mod tests {
         let wanted = json!({"80/tcp": [
             {"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "", "HostPort": "8081"},
         ]});
-        assert_eq!(bindings(&mappings), wanted);
+        assert_eq!(Value::from(bindings(&mappings)), wanted);
     }
 
     #[test]
