@@ -65,8 +65,8 @@ APT := $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get
 setup:
 	@set -e; missing="$(call missing,$(PACKAGES))"; [ -z "$$missing" ] || { echo "installing $$missing"; \
 	$(APT) update -qq; $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; }
-	@$(ROOT) tests/clients.sh $(CLIENTS)
 	@for it in $(RUNTIMES); do command -v $${it%%:*} >/dev/null || $(MAKE) -s quietly-$${it#*:}; done
+	@$(ROOT) tests/clients.sh $(CLIENTS)
 
 # what apt starts after an installation it asks this program for (invoke-rc.d(8)); one of the machine's own stays
 POLICY := /usr/sbin/policy-rc.d
