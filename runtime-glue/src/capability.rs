@@ -33,6 +33,14 @@ impl Capabilities {
         Self((0..64).map(|n| 1 << n).filter(bounded).sum())
     }
 
+    /// Those that the kernel has.
+    pub(crate) fn known() -> Self {
+        let known = |bit: &u64| {
+            capability_is_in_bounding_set(CapabilitySet::from_bits_retain(*bit)).is_ok()
+        };
+        Self((0..64).map(|n| 1 << n).filter(known).sum())
+    }
+
     /// What is in this set or in `other`.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {

@@ -162,6 +162,41 @@ pub enum RuntimeError {
         #[source]
         source: io::Error,
     },
+    /// There is no container of that name in an OCI runtime's directory; clients look for these words of runc.
+    #[error("container {id:?} does not exist")]
+    NoBundle {
+        /// The name.
+        id: String,
+    },
+    /// There is one already; in the words of runc.
+    #[error("container with id {id:?} already exists: container with given ID already exists")]
+    BundleExists {
+        /// The name.
+        id: String,
+    },
+    /// A container is not where in its life it would have to be.
+    #[error("cannot {operation} container {id:?}: it is {status}")]
+    WrongStatus {
+        /// What was to be done.
+        operation: &'static str,
+        /// The container.
+        id: String,
+        /// Where it is, and what to do.
+        status: String,
+    },
+    /// It has ended; clients look for these words of runc.
+    #[error("container not running")]
+    NotAlive,
+    /// A hook of a container's configuration failed.
+    #[error("{kind} hook {path}: {reason}", path = path.display())]
+    Hook {
+        /// When it is run.
+        kind: &'static str,
+        /// The program.
+        path: PathBuf,
+        /// Why, with what it complained about.
+        reason: String,
+    },
     /// Processes of a container did not die.
     #[error("the processes in control group {cgroup} do not end, though killed")]
     StillAlive {

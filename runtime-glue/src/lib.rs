@@ -15,6 +15,7 @@ pub mod image;
 mod init;
 mod limits;
 pub mod log;
+pub mod oci;
 mod record;
 mod rlimit;
 mod runtime;

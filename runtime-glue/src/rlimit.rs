@@ -53,6 +53,8 @@ macro_rules! resources {
 
             fn from_str(name: &str) -> Result<Self, UnknownResource> {
                 match name {
+                    // Docker has no name for it
+                    name if name == "as" => Err(UnknownResource(name.to_owned())),
                     $($name => Ok(Self::$variant),)*
                     _ => Err(UnknownResource(name.to_owned())),
                 }
@@ -62,6 +64,7 @@ macro_rules! resources {
 }
 
 resources! {
+    As "as",
     Core "core",
     Cpu "cpu",
     Data "data",

@@ -55,6 +55,14 @@ pub(crate) fn resolve(root: BorrowedFd<'_>, process: &Process) -> Result<Identit
     Identity::new(uid, gid, &groups, home)
 }
 
+/// The home of a user, as the passwd file below `root` has it; `/` if it does not.
+pub(crate) fn home_of(root: BorrowedFd<'_>, uid: u32) -> Result<String, RuntimeError> {
+    let passwd = read(root, "/etc/passwd")?;
+    let mut accounts = passwd.lines().filter_map(Account::parse);
+    let found = accounts.find(|account| account.uid == uid);
+    Ok(found.map_or("/", |account| account.home).to_owned())
+}
+
 struct Account<'a> {
     name: &'a str,
     uid: u32,

@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use super::Cgroup;
 use super::controller::Version;
+use super::{Cgroup, Verdict};
 use crate::device::{Access, DeviceKind, DeviceRule};
 use crate::{RuntimeError, sys};
 
@@ -25,6 +25,15 @@ const WRITE: i32 = 4;
 impl Cgroup {
     /// Lets the processes of the group use these devices and no others.
     pub(crate) fn allow_devices(&self, rules: &[DeviceRule]) -> Result<(), RuntimeError> {
+        let allowed = rules.iter().map(|rule| Verdict {
+            allow: true,
+            rule: *rule,
+        });
+        self.judge_devices(&allowed.collect::<Vec<_>>())
+    }
+
+    /// Lets the processes of the group use what the verdicts, later before earlier ones, leave them of none.
+    pub(crate) fn judge_devices(&self, verdicts: &[Verdict]) -> Result<(), RuntimeError> {
         let first = |version| {
             let found = self.directories().find(|(it, _)| {
                 it.version == version
@@ -34,12 +43,12 @@ impl Cgroup {
         };
         let (unified, old) = (first(Version::Two), first(Version::One));
         match (unified, old) {
-            (Some(unified), old) => match (filter(&unified, rules), old) {
+            (Some(unified), old) => match (filter(&unified, verdicts), old) {
                 // a kernel that was built without it
-                (Err(_), Some(old)) => list(&old, rules),
+                (Err(_), Some(old)) => list(&old, verdicts),
                 (filtered, _) => filtered,
             },
-            (None, Some(old)) => list(&old, rules),
+            (None, Some(old)) => list(&old, verdicts),
             (None, None) => Err(RuntimeError::UnsupportedLimit {
                 limit: "the use of devices",
                 controller: "devices",
@@ -48,9 +57,9 @@ impl Cgroup {
     }
 }
 
-fn filter(directory: &Path, rules: &[DeviceRule]) -> Result<(), RuntimeError> {
+fn filter(directory: &Path, verdicts: &[Verdict]) -> Result<(), RuntimeError> {
     let opened = File::open(directory).map_err(RuntimeError::file("open", directory))?;
-    let program = sys::bpf::load_device_filter(&program(rules));
+    let program = sys::bpf::load_device_filter(&program(verdicts));
     let attached =
         program.and_then(|it| sys::bpf::attach_device_filter(opened.as_fd(), it.as_fd()));
     attached.map_err(|errno| {
@@ -58,19 +67,24 @@ fn filter(directory: &Path, rules: &[DeviceRule]) -> Result<(), RuntimeError> {
     })
 }
 
-fn list(directory: &Path, rules: &[DeviceRule]) -> Result<(), RuntimeError> {
+fn list(directory: &Path, verdicts: &[Verdict]) -> Result<(), RuntimeError> {
     let write = |name: &str, text: &str| {
         let file = directory.join(name);
         fs::write(&file, text).map_err(RuntimeError::file("write", file))
     };
     write("devices.deny", "a")?;
-    rules
-        .iter()
-        .try_for_each(|rule| write("devices.allow", &rule.to_string()))
+    verdicts.iter().try_for_each(|Verdict { allow, rule }| {
+        let name = if *allow {
+            "devices.allow"
+        } else {
+            "devices.deny"
+        };
+        write(name, &rule.to_string())
+    })
 }
 
-/// The program: for each rule, past it unless all of it fits; 1 to allow, in the end 0.
-fn program(rules: &[DeviceRule]) -> Vec<sys::bpf::Instruction> {
+/// The program: for each verdict, from the last to the first, past it unless it fits; 1 to allow, in the end 0.
+fn program(verdicts: &[Verdict]) -> Vec<sys::bpf::Instruction> {
     use sys::bpf::{Instruction as I, Register as R};
     let mut program = vec![
         I::load(R::KIND, R::CONTEXT, ACCESS_AND_KIND),
@@ -80,8 +94,8 @@ fn program(rules: &[DeviceRule]) -> Vec<sys::bpf::Instruction> {
         I::load(R::MAJOR, R::CONTEXT, MAJOR),
         I::load(R::MINOR, R::CONTEXT, MINOR),
     ];
-    for rule in rules {
-        let mut block = vec![I::set(R::RESULT, 1), I::exit()];
+    for Verdict { allow, rule } in joined(verdicts).iter().rev() {
+        let mut block = vec![I::set(R::RESULT, i32::from(*allow)), I::exit()];
         let mut unless = |register, value: i32| {
             let past = block.len() as i16;
             block.insert(0, I::jump_unless_equal(register, value, past));
@@ -97,18 +111,50 @@ fn program(rules: &[DeviceRule]) -> Vec<sys::bpf::Instruction> {
         }
         if rule.access != Access::ALL {
             let past = block.len() as i16;
-            let denied = !mask(rule.access) & (MKNOD | READ | WRITE);
-            let fits = [
-                I::copy(R::SCRATCH, R::ACCESS),
-                I::and(R::SCRATCH, denied),
-                I::jump_unless_equal(R::SCRATCH, 0, past),
-            ];
+            let fits = match allow {
+                // all that is wanted must be allowed
+                true => vec![
+                    I::copy(R::SCRATCH, R::ACCESS),
+                    I::and(R::SCRATCH, !mask(rule.access) & (MKNOD | READ | WRITE)),
+                    I::jump_unless_equal(R::SCRATCH, 0, past),
+                ],
+                // and none of it denied
+                false => vec![
+                    I::copy(R::SCRATCH, R::ACCESS),
+                    I::and(R::SCRATCH, mask(rule.access)),
+                    I::jump_unless_equal(R::SCRATCH, 0, 1),
+                    I::jump(past),
+                ],
+            };
             block.splice(0..0, fits);
         }
         program.extend(block);
     }
     program.extend([I::set(R::RESULT, 0), I::exit()]);
     program
+}
+
+/// The verdicts, with what neighbours allow of the same devices as one: it may be wanted at once.
+fn joined(verdicts: &[Verdict]) -> Vec<Verdict> {
+    let mut all: Vec<Verdict> = Vec::new();
+    for next in verdicts {
+        let same = |last: &Verdict| {
+            let key = |it: &DeviceRule| (it.kind, it.major, it.minor);
+            last.allow && next.allow && key(&last.rule) == key(&next.rule)
+        };
+        match all.last_mut().filter(|last| same(last)) {
+            Some(last) => {
+                let (one, other) = (last.rule.access, next.rule.access);
+                last.rule.access = Access {
+                    read: one.read || other.read,
+                    write: one.write || other.write,
+                    mknod: one.mknod || other.mknod,
+                };
+            }
+            None => all.push(*next),
+        }
+    }
+    all
 }
 
 const fn number(kind: DeviceKind) -> i32 {

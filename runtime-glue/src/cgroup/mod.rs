@@ -5,6 +5,7 @@
 mod controller;
 mod devices;
 mod freezer;
+mod further;
 mod hierarchy;
 mod limits;
 mod settings;
@@ -24,6 +25,7 @@ use rustix::process::{Pid, Signal};
 use crate::RuntimeError;
 use crate::limits::Limits;
 use controller::Version;
+pub(crate) use further::{Further, Verdict};
 use hierarchy::Hierarchy;
 pub use usage::{CpuUsage, DiskUsage, MemoryUsage, Usage};
 
@@ -144,12 +146,8 @@ impl Cgroup {
 
     /// Removes the group from all hierarchies, and its parents if they are left empty; what is absent is a success.
     pub(crate) fn remove(&self) -> Result<(), RuntimeError> {
-        let mut result = Ok(());
+        let result = self.remove_alone();
         for (hierarchy, directory) in self.directories() {
-            // a process that has ended still counts for a moment
-            let removed = patiently(is_busy, || remove_tree(&directory));
-            result = result
-                .and(removed.map_err(RuntimeError::file("remove the control group", &directory)));
             for parent in directory
                 .ancestors()
                 .skip(1)
@@ -163,13 +161,26 @@ impl Cgroup {
         result
     }
 
+    /// Removes the group from all hierarchies, and leaves its parents, which are somebody's.
+    pub(crate) fn remove_alone(&self) -> Result<(), RuntimeError> {
+        let mut result = Ok(());
+        for (_, directory) in self.directories() {
+            // a process that has ended still counts for a moment
+            let removed = patiently(is_busy, || remove_tree(&directory));
+            result = result
+                .and(removed.map_err(RuntimeError::file("remove the control group", &directory)));
+        }
+        result
+    }
+
     fn directories(&self) -> impl Iterator<Item = (&Hierarchy, PathBuf)> {
         self.hierarchies
             .iter()
             .map(|hierarchy| (hierarchy, hierarchy.mount.join(&self.path)))
     }
 
-    fn processes(&self) -> Vec<Pid> {
+    /// Every process in it.
+    pub(crate) fn processes(&self) -> Vec<Pid> {
         let read = |directory: PathBuf| fs::read_to_string(directory.join("cgroup.procs")).ok();
         let mut pids: Vec<i32> = self
             .directories()

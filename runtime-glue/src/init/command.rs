@@ -10,7 +10,7 @@ use crate::spec::Process;
 use crate::{RuntimeError, defaults, sys};
 
 /// How the step that runs the program is told from others in a report; what follows is the command.
-pub(super) const STEP: &str = "exec ";
+pub(crate) const STEP: &str = "exec ";
 
 /// A program with its arguments and environment.
 pub(crate) struct Command {
@@ -27,11 +27,15 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// Refuses an empty command and texts with a NUL in them.
+    /// That of a process; refuses an empty command and texts with a NUL in them.
     pub(crate) fn new(process: &Process) -> Result<Self, RuntimeError> {
+        Self::of(&process.args, &process.env)
+    }
+
+    /// The same, of a command with its arguments, and its variables.
+    pub(crate) fn of(args: &[String], env: &[String]) -> Result<Self, RuntimeError> {
         let invalid = |reason: String| RuntimeError::InvalidSpec { reason };
-        let name = process
-            .args
+        let name = args
             .first()
             .ok_or_else(|| invalid("no command specified".to_owned()))?;
         let c_string = |text: &str| {
@@ -43,9 +47,7 @@ impl Command {
                 .map(|text| c_string(text))
                 .collect::<Result<Vec<_>, _>>()
         };
-        let (args, env) = (c_strings(&process.args)?, c_strings(&process.env)?);
-        let path = process
-            .env
+        let path = env
             .iter()
             .find_map(|variable| variable.strip_prefix("PATH="));
         let candidates = if name.contains('/') {
@@ -60,10 +62,8 @@ impl Command {
                 .map(|d| c_string(&format!("{}/{name}", if d.is_empty() { "." } else { d })))
                 .collect::<Result<_, _>>()?
         };
-        let lacks_home = !process
-            .env
-            .iter()
-            .any(|variable| variable.starts_with("HOME="));
+        let lacks_home = !env.iter().any(|variable| variable.starts_with("HOME="));
+        let (args, env) = (c_strings(args)?, c_strings(env)?);
         let pointers = |texts: &[CString], nulls| {
             let nulls = std::iter::repeat_n(std::ptr::null(), nulls);
             texts
@@ -81,6 +81,29 @@ impl Command {
             _env: env,
             lacks_home,
         })
+    }
+
+    /// Whether there is a program that may be run, as far as that can be seen before.
+    pub(crate) fn find(&self) -> rustix::io::Result<()> {
+        use rustix::fs::{Access, AtFlags, CWD, accessat, stat};
+        let mut reason = Errno::NOENT;
+        for candidate in &self.candidates {
+            let is_file = stat(candidate.as_c_str())
+                .map(|it| rustix::fs::FileType::from_raw_mode(it.st_mode).is_file());
+            match is_file {
+                Ok(true) => {}
+                Ok(false) => {
+                    reason = Errno::ACCESS;
+                    continue;
+                }
+                Err(_) => continue,
+            }
+            match accessat(CWD, candidate.as_c_str(), Access::EXEC_OK, AtFlags::empty()) {
+                Ok(()) => return Ok(()),
+                Err(errno) => reason = errno,
+            }
+        }
+        Err(reason)
     }
 
     /// Runs the program in this process; returns only if none can be run, with the reason that tells most.

@@ -17,7 +17,7 @@ use crate::device::{Access, DeviceKind, DeviceRule, Devices};
 use crate::{RuntimeError, sys};
 
 /// The devices a container has (OCI runtime specification, config-linux.md, default devices): name, major, minor.
-const DEVICES: [(&str, u32, u32); 6] = [
+pub(crate) const DEVICES: [(&str, u32, u32); 6] = [
     ("null", 1, 3),
     ("zero", 1, 5),
     ("full", 1, 7),
@@ -30,7 +30,7 @@ const DEVICES: [(&str, u32, u32); 6] = [
 const TERMINALS: [(u32, Option<u32>); 2] = [(136, None), (5, Some(2))];
 
 /// The links of the same document.
-const LINKS: [(&str, &str); 5] = [
+pub(crate) const LINKS: [(&str, &str); 5] = [
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
     ("stdout", "/proc/self/fd/1"),
@@ -168,8 +168,24 @@ impl HostDevice {
 }
 
 impl Node {
+    /// One of that kind and number, with a mode and an owner.
+    pub(crate) fn new(
+        target: Target,
+        kind: FileType,
+        device: (u32, u32),
+        mode: u32,
+        owner: (u32, u32),
+    ) -> Self {
+        Self {
+            target,
+            device,
+            mode: kind.as_raw_mode() | mode,
+            owner,
+        }
+    }
+
     /// Makes it, unless something is there.
-    pub(super) fn make(&self, root: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    pub(crate) fn make(&self, root: BorrowedFd<'_>) -> rustix::io::Result<()> {
         let kind = FileType::from_raw_mode(self.mode);
         let mode = Mode::from_raw_mode(self.mode & 0o7777);
         let device = rustix::fs::makedev(self.device.0, self.device.1);
@@ -184,7 +200,7 @@ impl Node {
 }
 
 /// Mounts a file of the host that is a device.
-fn shown(
+pub(crate) fn shown(
     source: &Path,
     target: Target,
     check: impl Fn(BorrowedFd<'_>) -> rustix::io::Result<()>,

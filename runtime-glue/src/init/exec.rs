@@ -2,12 +2,21 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use rustix::thread::ThreadNameSpaceType;
+
 use super::bounds::Bounds;
 use super::security::Privileges;
 use super::{Command, Identity, MonitorEnds, Namespaces, Plan, Step, Target, Terminals, streams};
 use crate::RuntimeError;
 use crate::cgroup::Cgroup;
 use crate::spec::{ExecSpec, Spec};
+
+/// What a process of a container shares with the first, beside the pid namespace.
+pub(crate) const NAMESPACES: ThreadNameSpaceType = ThreadNameSpaceType::MOUNT
+    .union(ThreadNameSpaceType::NETWORK)
+    .union(ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME)
+    .union(ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION)
+    .union(ThreadNameSpaceType::CONTROL_GROUP);
 
 /// Plans the process that `exec` describes beside the one behind `first`, with the privileges of `spec`.
 ///
@@ -44,7 +53,7 @@ pub(crate) fn prepare(
         Step::CloseRest {
             but: vec![first.as_raw_fd()],
         },
-        Step::JoinContainer(first),
+        Step::JoinContainer(first, NAMESPACES),
         Step::CloseRest { but: Vec::new() },
         Step::LeaveKeyring,
         Step::WorkingDirectory(Target::new(&process.cwd)?),

@@ -10,17 +10,17 @@
 //!   <------------------------ end-of-file ----- the program runs: the channel closes on exec
 //! ```
 
-mod bounds;
+pub(crate) mod bounds;
 mod command;
 mod container;
-mod devices;
+pub(crate) mod devices;
 mod exec;
 mod filesystems;
 mod identity;
-mod mounts;
+pub(crate) mod mounts;
 mod namespaces;
 mod reaper;
-mod security;
+pub(crate) mod security;
 mod stdio;
 mod step;
 mod target;
@@ -33,20 +33,20 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::process::Pid;
 
 use crate::{RuntimeError, sys};
-pub(crate) use command::Command;
+pub(crate) use command::{Command, STEP as EXECUTE};
 pub(crate) use container::{Prepared, prepare};
 pub(crate) use devices::{found as devices_of, rules as device_rules};
 pub(crate) use exec::prepare as prepare_exec;
+pub(crate) use filesystems::cgroup_steps;
 pub(crate) use identity::Identity;
-#[allow(unused_imports, reason = "whoever plans a process in one comes next")]
-pub(crate) use namespaces::{Namespaces, Pinned, User};
+pub(crate) use namespaces::{Namespaces, Pinned, User, user_namespace};
 use stdio::streams;
 pub(crate) use stdio::{MonitorEnds, Terminals};
-pub(crate) use step::Step;
+pub(crate) use step::{Act, Step};
 pub(crate) use target::Target;
 
-/// What a child says that has come as far as it can without knowing who it is.
-const READY: u32 = u32::MAX;
+/// The longest thing a child says, in bytes.
+const LONGEST: usize = 4096;
 
 /// What a process does from clone to exec.
 pub(crate) struct Plan {
@@ -65,8 +65,14 @@ pub(crate) struct Child {
     pub(crate) pid: Pid,
     pub(crate) pidfd: OwnedFd,
     channel: OwnedFd,
-    /// What each step is called, for its failure.
-    steps: Vec<String>,
+}
+
+/// What a child says of itself.
+pub(crate) enum Told {
+    /// It has come as far as it can, and waits.
+    Ready,
+    /// It could not go on.
+    Failed(RuntimeError),
 }
 
 /// What a step works with besides its own parts.
@@ -74,6 +80,8 @@ pub(crate) struct Context {
     root: Option<OwnedFd>,
     identity: Identity,
     channel: OwnedFd,
+    /// Why a step failed, where an error number does not say it.
+    reason: Option<String>,
 }
 
 impl Plan {
@@ -95,12 +103,10 @@ impl Plan {
                 self.run(theirs)
             }
             sys::Clone::Parent { pid, pidfd } => {
-                let steps = self.steps.iter().map(Step::to_string).collect();
                 let child = Child {
                     pid,
                     pidfd,
                     channel: ours,
-                    steps,
                 };
                 if let Some(User::New(_)) = self.namespaces.user {
                     // a child that hears nothing ends
@@ -120,10 +126,12 @@ impl Plan {
                 root,
                 identity,
                 channel,
+                reason: None,
             };
-            for (n, step) in (0..).zip(&mut self.steps) {
+            for step in &mut self.steps {
                 if let Err(errno) = step.run(&mut context) {
-                    let _ = context.say(n, errno.raw_os_error() as u32);
+                    let reason = context.reason.take().unwrap_or_default();
+                    let _ = context.say(errno.raw_os_error(), &format!("{step}\0{reason}"));
                     break;
                 }
             }
@@ -136,8 +144,8 @@ impl Child {
     /// Waits until the child has prepared all it can.
     pub(crate) fn wait_ready(&self) -> std::result::Result<(), RuntimeError> {
         match self.hear()? {
-            Some((READY, _)) => Ok(()),
-            Some((step, errno)) => Err(self.failure(step, errno)),
+            Some(Told::Ready) => Ok(()),
+            Some(Told::Failed(error)) => Err(error),
             None => Err(self.vanished()),
         }
     }
@@ -150,9 +158,14 @@ impl Child {
 
     /// Lets a ready child run its program as `identity`.
     pub(crate) fn go(&self, identity: Identity) -> std::result::Result<(), RuntimeError> {
-        rustix::net::send(&self.channel, &identity.to_wire(), SendFlags::NOSIGNAL)
-            .map_err(|_| self.vanished())?;
+        self.let_be(identity)?;
         self.wait_running()
+    }
+
+    /// Tells a ready child who it is, and leaves it to whoever lets it run its program.
+    pub(crate) fn let_be(&self, identity: Identity) -> std::result::Result<(), RuntimeError> {
+        let sent = rustix::net::send(&self.channel, &identity.to_wire(), SendFlags::NOSIGNAL);
+        sent.map(drop).map_err(|_| self.vanished())
     }
 
     /// Waits until the child's program runs.
@@ -160,38 +173,13 @@ impl Child {
     /// A child that was killed on the way counts as running: its end is told as that of every process.
     pub(crate) fn wait_running(&self) -> std::result::Result<(), RuntimeError> {
         match self.hear()? {
-            Some((step, errno)) => Err(self.failure(step, errno)),
-            None => Ok(()),
+            Some(Told::Failed(error)) => Err(error),
+            Some(Told::Ready) | None => Ok(()),
         }
     }
 
-    fn hear(&self) -> std::result::Result<Option<(u32, u32)>, RuntimeError> {
-        let mut message = [0; 8];
-        let (_, length) = rustix::io::retry_on_intr(|| {
-            rustix::net::recv(&self.channel, &mut message[..], RecvFlags::empty())
-        })
-        .map_err(RuntimeError::step("hear from a new process"))?;
-        let word = |at: usize| {
-            u32::from_ne_bytes([
-                message[at],
-                message[at + 1],
-                message[at + 2],
-                message[at + 3],
-            ])
-        };
-        Ok((length == message.len()).then(|| (word(0), word(4))))
-    }
-
-    fn failure(&self, step: u32, errno: u32) -> RuntimeError {
-        let errno = Errno::from_raw_os_error(errno as i32);
-        let step = self.steps.get(step as usize).cloned().unwrap_or_default();
-        match step.strip_prefix(command::STEP) {
-            Some(command) => command::failure(command, errno),
-            None => RuntimeError::Step {
-                step,
-                source: errno.into(),
-            },
-        }
+    fn hear(&self) -> std::result::Result<Option<Told>, RuntimeError> {
+        hear(self.channel.as_fd())
     }
 
     fn vanished(&self) -> RuntimeError {
@@ -203,20 +191,49 @@ impl Child {
 }
 
 impl Context {
-    fn root(&self) -> Result<BorrowedFd<'_>> {
+    /// The root directory of the container, before it is entered.
+    pub(crate) fn root(&self) -> Result<BorrowedFd<'_>> {
         self.root.as_ref().map(AsFd::as_fd).ok_or(Errno::BADF)
     }
 
-    fn say(&self, what: u32, detail: u32) -> Result<()> {
-        let mut message = [0; 8];
-        message[..4].copy_from_slice(&what.to_ne_bytes());
-        message[4..].copy_from_slice(&detail.to_ne_bytes());
+    /// Makes an open directory the root of the container.
+    pub(crate) fn set_root(&mut self, root: OwnedFd) {
+        self.root = Some(root);
+    }
+
+    /// Who it is.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// For a step that fails: the reason, in words.
+    pub(crate) fn explain(&mut self, reason: impl ToString) -> Errno {
+        self.reason = Some(reason.to_string());
+        Errno::CANCELED
+    }
+
+    /// Speaks with another from now on, who has asked it to go on.
+    pub(crate) fn speak_with(&mut self, other: OwnedFd) -> Result<()> {
+        self.channel = other;
+        self.say(0, "")
+    }
+
+    /// Says that it has come as far as it can, and waits to be let go on.
+    pub(crate) fn rendezvous(&self) -> Result<()> {
+        self.say(0, "")?;
+        self.await_word()
+    }
+
+    /// Says that it is ready, which is error 0, or why not.
+    fn say(&self, error: i32, text: &str) -> Result<()> {
+        let mut message = error.to_ne_bytes().to_vec();
+        message.extend(text.bytes().take(LONGEST - message.len()));
         rustix::net::send(&self.channel, &message, SendFlags::NOSIGNAL).map(drop)
     }
 
     /// Says that all is prepared, and takes the answer: who to be.
     fn await_identity(&mut self) -> Result<()> {
-        self.say(READY, 0)?;
+        self.say(0, "")?;
         let mut wire = [0; identity::WIRE_SIZE];
         let (_, length) = rustix::io::retry_on_intr(|| {
             rustix::net::recv(&self.channel, &mut wire[..], RecvFlags::empty())
@@ -272,4 +289,33 @@ impl Context {
             Ok(())
         }
     }
+}
+
+/// What a child says on a channel; none if it says nothing more.
+pub(crate) fn hear(channel: BorrowedFd<'_>) -> std::result::Result<Option<Told>, RuntimeError> {
+    let mut message = [0; LONGEST];
+    let (_, length) = rustix::io::retry_on_intr(|| {
+        rustix::net::recv(channel, &mut message[..], RecvFlags::empty())
+    })
+    .map_err(RuntimeError::step("hear from a new process"))?;
+    let Some((number, text)) = message[..length].split_first_chunk() else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(text);
+    let (step, reason) = text.split_once('\0').unwrap_or((&text, ""));
+    let errno = match i32::from_ne_bytes(*number) {
+        0 => return Ok(Some(Told::Ready)),
+        number => Errno::from_raw_os_error(number),
+    };
+    let error = match step.strip_prefix(command::STEP) {
+        Some(command) => command::failure(command, errno),
+        None => RuntimeError::Step {
+            step: step.to_owned(),
+            source: match reason {
+                "" => errno.into(),
+                reason => std::io::Error::other(reason.to_owned()),
+            },
+        },
+    };
+    Ok(Some(Told::Failed(error)))
 }

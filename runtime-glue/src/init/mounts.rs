@@ -40,7 +40,7 @@ pub(super) fn file_system(
 }
 
 /// A copy of what is mounted at a path of ours, and below it if `recursive`.
-pub(super) fn tree(path: &CStr, recursive: bool) -> Result<OwnedFd> {
+pub(crate) fn tree(path: &CStr, recursive: bool) -> Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let below = if recursive {
         OpenTreeFlags::AT_RECURSIVE
@@ -75,14 +75,14 @@ pub(super) fn tree_of(namespace: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd>
 }
 
 /// Mounts a tree that is mounted nowhere on an open file or directory.
-pub(super) fn attach(tree: BorrowedFd<'_>, at: BorrowedFd<'_>) -> Result<()> {
+pub(crate) fn attach(tree: BorrowedFd<'_>, at: BorrowedFd<'_>) -> Result<()> {
     let by_descriptor =
         MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     rustix::mount::move_mount(tree, c"", at, c"", by_descriptor)
 }
 
 /// Mounts a tree on `target`, which becomes what the tree's root is: a directory or a file.
-pub(super) fn attach_at(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &Target) -> Result<()> {
+pub(crate) fn attach_at(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, target: &Target) -> Result<()> {
     let at = if is_directory(tree)? {
         target.directory(root)?
     } else {
@@ -170,7 +170,7 @@ pub(super) fn enter(root: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// Fails with ENODEV unless the file is that character device: mounting something else would be a way in.
-pub(super) fn is_device(fd: BorrowedFd<'_>, major: u32, minor: u32) -> Result<()> {
+pub(crate) fn is_device(fd: BorrowedFd<'_>, major: u32, minor: u32) -> Result<()> {
     let stat = rustix::fs::statat(fd, c"", AtFlags::EMPTY_PATH)?;
     let is_it = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device()
         && stat.st_rdev == rustix::fs::makedev(major, minor);

@@ -26,7 +26,6 @@ pub(crate) struct Namespaces {
 }
 
 /// The user namespace of a process.
-#[allow(dead_code, reason = "whoever plans a process in one comes next")]
 pub(crate) enum User {
     /// One of its own.
     New(IdMaps),
@@ -181,6 +180,31 @@ fn own(kind: LinkNameSpaceType) -> std::result::Result<Pinned, RuntimeError> {
         LinkNameSpaceType::Network => "net",
     };
     Pinned::open(PathBuf::from(format!("/proc/self/ns/{name}")), kind)
+}
+
+/// A user namespace in which nobody is, for its maps alone.
+pub(crate) fn user_namespace(maps: IdMaps) -> std::result::Result<OwnedFd, RuntimeError> {
+    let namespaces = Namespaces {
+        user: Some(User::New(maps)),
+        ..Namespaces::default()
+    };
+    match namespaces.make(None)? {
+        sys::Clone::Child => {
+            let kill = Some(rustix::process::Signal::KILL);
+            let _ = rustix::process::set_parent_process_death_signal(kill);
+            loop {
+                rustix::event::pause();
+            }
+        }
+        sys::Clone::Parent { pid, pidfd } => {
+            let path = format!("/proc/{}/ns/user", pid.as_raw_nonzero());
+            let settled = namespaces.settle(pid);
+            let opened = fs::File::open(&path).map_err(RuntimeError::file("open", path));
+            let _ = sys::send_signal(pidfd.as_fd(), libc::SIGKILL);
+            let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
+            settled.and(opened).map(OwnedFd::from)
+        }
+    }
 }
 
 /// Becomes the root of a user namespace, which maps its number.

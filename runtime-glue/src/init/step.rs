@@ -23,6 +23,8 @@ use crate::sys;
 /// One thing a child does between clone and exec, with all it needs for it: nothing is allocated, nothing looked up
 /// on the host.
 pub(crate) enum Step {
+    /// Something that only one door needs.
+    Act(Box<dyn Act>),
     /// Waits until it is known who is who in a user namespace of its own, and becomes its root.
     AwaitMaps,
     /// Kills the child when the monitor dies.
@@ -33,8 +35,8 @@ pub(crate) enum Step {
     HideCgroups,
     /// Joins a pinned network namespace.
     JoinNetwork(PathBuf, OwnedFd),
-    /// Joins the namespaces of a container's first process, all but the pid namespace: that is joined by being cloned.
-    JoinContainer(OwnedFd),
+    /// Joins namespaces of a container's first process; not the pid namespace, which is joined by being cloned.
+    JoinContainer(OwnedFd, ThreadNameSpaceType),
     /// Keeps mounts from reaching the host.
     LeaveHostAlone,
     /// Mounts the root file system over a directory.
@@ -113,9 +115,21 @@ pub(crate) enum Step {
     Execute(Command),
 }
 
+/// A step that is defined elsewhere; its text is what a failure of it says.
+pub(crate) trait Act: fmt::Display {
+    /// Does it.
+    fn run(&mut self, context: &mut Context) -> Result<()>;
+}
+
 impl Step {
+    /// A step that is defined elsewhere.
+    pub(crate) fn act(act: impl Act + 'static) -> Self {
+        Self::Act(Box::new(act))
+    }
+
     pub(super) fn run(&mut self, context: &mut Context) -> Result<()> {
         match self {
+            Self::Act(act) => act.run(context),
             Self::AwaitMaps => {
                 context.await_word()?;
                 namespaces::take_root()
@@ -127,7 +141,9 @@ impl Step {
                 namespace.as_fd(),
                 Some(LinkNameSpaceType::Network),
             ),
-            Self::JoinContainer(pidfd) => join_container(pidfd),
+            Self::JoinContainer(pidfd, namespaces) => {
+                rustix::thread::move_into_thread_name_spaces(pidfd.as_fd(), *namespaces)
+            }
             Self::LeaveHostAlone => mounts::leave_the_host_alone(),
             Self::Overlay {
                 directories,
@@ -199,6 +215,7 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Act(act) => act.fmt(f),
             Self::AwaitMaps => write!(f, "become the root of the user namespace"),
             Self::DieWithMonitor => write!(f, "bind a process to its monitor's life"),
             Self::JoinCgroup(tasks, _) => {
@@ -208,7 +225,7 @@ impl fmt::Display for Step {
             Self::JoinNetwork(path, _) => {
                 write!(f, "join the network namespace {}", path.display())
             }
-            Self::JoinContainer(_) => write!(f, "join the namespaces of the container"),
+            Self::JoinContainer(..) => write!(f, "join the namespaces of the container"),
             Self::LeaveHostAlone => write!(f, "separate the mounts from the host's"),
             Self::Overlay { .. } => write!(f, "mount overlay on /"),
             Self::FileSystem { kind, target, .. } => {
@@ -246,15 +263,6 @@ impl fmt::Display for Step {
             Self::Execute(command) => write!(f, "{}{command}", command::STEP),
         }
     }
-}
-
-fn join_container(pidfd: &OwnedFd) -> Result<()> {
-    let namespaces = ThreadNameSpaceType::MOUNT
-        | ThreadNameSpaceType::NETWORK
-        | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
-        | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
-        | ThreadNameSpaceType::CONTROL_GROUP;
-    rustix::thread::move_into_thread_name_spaces(pidfd.as_fd(), namespaces)
 }
 
 /// Changes directory without following the magic links of /proc, which could lead out (CVE-2024-21626).

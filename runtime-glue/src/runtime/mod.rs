@@ -286,7 +286,7 @@ impl Runtime {
 }
 
 /// Whether the process behind a pidfd ends within that time.
-fn ends_within(pidfd: &OwnedFd, time: Duration) -> bool {
+pub(crate) fn ends_within(pidfd: &OwnedFd, time: Duration) -> bool {
     let timeout = Timespec::try_from(time).ok();
     let mut ends = [PollFd::new(pidfd, PollFlags::IN)];
     rustix::io::retry_on_intr(|| poll(&mut ends, timeout.as_ref())).is_ok_and(|ready| ready > 0)

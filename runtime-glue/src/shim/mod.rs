@@ -27,6 +27,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
 use crate::wire::{Failure, Reply};
 use crate::{RuntimeError, sys};
 use monitor::Monitor;
+pub(crate) use monitor::root_of;
 
 /// Creates the container of `directory` as its `spec.json` says, and stays with it until it ends.
 ///

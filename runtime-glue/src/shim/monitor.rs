@@ -204,7 +204,7 @@ pub(super) fn ended(pidfd: &OwnedFd) -> Option<Status> {
 }
 
 /// The root directory of a process in the container.
-pub(super) fn root_of(child: &Child) -> Result<OwnedFd, RuntimeError> {
+pub(crate) fn root_of(child: &Child) -> Result<OwnedFd, RuntimeError> {
     let path = format!("/proc/{}/root", child.pid.as_raw_nonzero());
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = rustix::fs::open(&path, flags, Mode::empty());

@@ -76,6 +76,11 @@ impl Instruction {
         Self::with(0x56, register, past, value)
     }
 
+    /// Skips `past` instructions.
+    pub(crate) const fn jump(past: i16) -> Self {
+        Self::with(0x05, Register(0), past, 0)
+    }
+
     pub(crate) const fn exit() -> Self {
         Self::with(0x95, Register(0), 0, 0)
     }

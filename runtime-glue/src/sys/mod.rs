@@ -151,6 +151,21 @@ pub(crate) fn readonly_view(path: &Path) -> Result<OwnedFd> {
     Ok(view)
 }
 
+/// Goes on as the same program, seen through [`readonly_view`]; returns if it is already.
+pub(crate) fn run_from_readonly_view() -> std::io::Result<()> {
+    use std::os::unix::process::CommandExt;
+    let own = rustix::fs::statvfs("/proc/self/exe")?;
+    if own.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+        return Ok(());
+    }
+    let view = readonly_view(Path::new("/proc/self/exe"))?;
+    let mut args = std::env::args_os();
+    let mut again = std::process::Command::new(format!("/proc/self/fd/{}", view.as_raw_fd()));
+    again.arg0(args.next().unwrap_or_default()).args(args);
+    // returns only if it fails
+    Err(again.exec())
+}
+
 /// Closes every descriptor from 3 on, except those to `keep`.
 #[expect(
     unsafe_code,
@@ -225,6 +240,26 @@ pub(crate) fn await_signal() -> Result<i32> {
         move || checked(c_long::from(wait()))
     })
     .map(|signal| signal as i32)
+}
+
+/// A descriptor that signals are read from that were kept by [`block_signals`].
+#[expect(unsafe_code, reason = "signalfd has no wrapper in rustix")]
+pub(crate) fn signal_descriptor() -> Result<OwnedFd> {
+    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises the set before it is read; the descriptor is new and ours.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        let fd = libc::signalfd(-1, all.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        checked(c_long::from(fd)).map(|fd| OwnedFd::from_raw_fd(fd as RawFd))
+    }
+}
+
+/// The number of the next signal of such a descriptor.
+pub(crate) fn next_signal(from: BorrowedFd<'_>) -> Result<i32> {
+    // struct signalfd_siginfo, whose first field it is
+    let mut info = [0; 128];
+    rustix::io::read(from, &mut info)?;
+    Ok(i32::from_ne_bytes([info[0], info[1], info[2], info[3]]))
 }
 
 /// Sends any signal to a child of ours that was not waited for.
@@ -325,6 +360,70 @@ pub(crate) fn execute(path: &CStr, args: &[*const c_char], env: &[*const c_char]
 pub(crate) fn exit(code: i32) -> ! {
     // SAFETY: nothing of this process is used after.
     unsafe { libc::_exit(code) }
+}
+
+/// Which programs this process runs as if the kernel were another (personality(2)).
+#[expect(unsafe_code, reason = "personality has no wrapper in rustix")]
+pub(crate) fn set_personality(domain: u64) -> Result<()> {
+    // SAFETY: only a number is passed.
+    checked(unsafe { libc::syscall(libc::SYS_personality, domain) }).map(drop)
+}
+
+/// How soon this process gets the disk: a class and a priority in it (ioprio_set(2)).
+#[expect(unsafe_code, reason = "ioprio_set has no wrapper in rustix")]
+pub(crate) fn set_io_priority(priority: u32) -> Result<()> {
+    const WHO_PROCESS: i32 = 1;
+    // SAFETY: only numbers are passed.
+    checked(unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, priority) }).map(drop)
+}
+
+/// How soon a process gets the CPU (sched_setattr(2)); times in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scheduling {
+    pub(crate) policy: u32,
+    pub(crate) flags: u64,
+    pub(crate) nice: i32,
+    pub(crate) priority: u32,
+    pub(crate) runtime: u64,
+    pub(crate) deadline: u64,
+    pub(crate) period: u64,
+}
+
+/// Sets it for this process.
+#[expect(unsafe_code, reason = "sched_setattr has no wrapper in rustix")]
+pub(crate) fn set_scheduling(it: &Scheduling) -> Result<()> {
+    // struct sched_attr as it was at first (48 bytes), which every kernel takes
+    #[repr(C)]
+    struct Attr {
+        size: u32,
+        policy: u32,
+        flags: u64,
+        nice: i32,
+        priority: u32,
+        runtime: u64,
+        deadline: u64,
+        period: u64,
+    }
+    let attr = Attr {
+        size: size_of::<Attr>() as u32,
+        policy: it.policy,
+        flags: it.flags,
+        nice: it.nice,
+        priority: it.priority,
+        runtime: it.runtime,
+        deadline: it.deadline,
+        period: it.period,
+    };
+    // SAFETY: `attr` outlives the call.
+    checked(unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attr, 0) }).map(drop)
+}
+
+/// Keeps every descriptor from `first` on from being handed to programs.
+#[expect(unsafe_code, reason = "close_range has no wrapper in rustix")]
+pub(crate) fn close_on_exec_from(first: RawFd) -> Result<()> {
+    let flag = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: nothing is closed.
+    checked(unsafe { libc::syscall(libc::SYS_close_range, first, RawFd::MAX, flag) }).map(drop)
 }
 
 fn checked(result: c_long) -> Result<c_long> {
