@@ -9,7 +9,7 @@ CLIENTS := $(or $(CARGO_TARGET_DIR),target)/clients
 RUNTIMES := containerd:containerd dockerd:docker.io docker:docker.io docker:docker-cli
 # peers, to measure against; one that cannot be had is left out of the tables
 BENCH_PACKAGES := netavark aardvark-dns dnsmasq-base dnsperf
-PROGRAMS := netd rnet rnet-shim rnet-cni rnet-netavark
+PROGRAMS := netd rnet rnet-shim rnet-oci rnet-cni rnet-netavark
 # the names that rnet-cni has in a directory of its own, for those who look for the reference plugins
 CNI_NAMES := rnet bridge portmap firewall tuning bandwidth loopback dnsname
 

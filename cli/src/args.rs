@@ -8,7 +8,7 @@ use crate::container::{
 };
 use crate::error::Result;
 use crate::host::{self, Host};
-use crate::{image, inspect, network, sandbox, system, volume};
+use crate::{image, inspect, network, oci, sandbox, system, volume};
 
 /// Containers and the networks between them
 #[derive(Parser)]
@@ -64,6 +64,7 @@ enum Command {
     Images(image::List),
     #[command(hide = true)]
     Rmi(image::Remove),
+    Oci(oci::Oci),
     OciHook(sandbox::OciHook),
     Load(image::archive::Load),
     Save(image::archive::Save),
@@ -111,6 +112,7 @@ impl Line {
             Command::Inspect(command) => command.run(api).await,
             Command::Images(command) => command.run(api).await,
             Command::Rmi(command) => command.run(api).await,
+            Command::Oci(command) => command.run(),
             Command::OciHook(command) => command.run(api).await,
             Command::Load(command) => command.run(api).await,
             Command::Save(command) => command.run(api).await,

@@ -72,6 +72,12 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("cannot run {path}: is it installed beside rnet?", path = path.display())]
+    Program {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot write what is copied to {path}", path = path.display())]
     Write {
         path: PathBuf,

@@ -8,6 +8,7 @@ mod host;
 mod image;
 mod inspect;
 mod network;
+mod oci;
 mod parse;
 mod prune;
 mod sandbox;

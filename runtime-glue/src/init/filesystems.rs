@@ -101,7 +101,11 @@ impl View<'_> {
 
 /// The container's own groups, and unless `all` nothing above them: one directory, or on version 1 a tmpfs with one for
 /// each hierarchy.
-pub(crate) fn cgroup_steps(mount: &Mount, cgroup: &Cgroup, all: bool) -> Result<Vec<Step>, RuntimeError> {
+pub(crate) fn cgroup_steps(
+    mount: &Mount,
+    cgroup: &Cgroup,
+    all: bool,
+) -> Result<Vec<Step>, RuntimeError> {
     let readonly = MountAttrFlags::MOUNT_ATTR_RDONLY;
     let mut within = Vec::new();
     for (name, directory, aliases) in cgroup.views(all) {

@@ -13,6 +13,7 @@ use super::plan::{self, Given};
 use super::state::{self, Container, Record, Status, Store};
 use super::{check, console, door, hooks, process, remove, resources};
 use crate::RuntimeError;
+use crate::cgroup::Cgroup;
 use crate::init::{Child, Identity};
 use crate::record::ProcessId;
 
@@ -47,6 +48,16 @@ pub(super) fn make(
         created: Timestamp::now(),
         init: None,
     };
+    if store.leftover(&args.id)?.is_some() {
+        let id = args.id.clone();
+        return Err(RuntimeError::BundleExists { id });
+    }
+    if Cgroup::at(&record.cgroup)?.is_used() {
+        let path = &record.cgroup;
+        return Err(check::invalid(format!(
+            "linux.cgroupsPath {path}: the control group has processes of somebody else"
+        )));
+    }
     let mut container = store.add(record, config)?;
     let made = build(&mut container, &process, args, console);
     if made.is_err() {
@@ -64,12 +75,6 @@ fn build(
 ) -> Result<(), RuntimeError> {
     let config = &container.config;
     let cgroup = container.cgroup()?;
-    if cgroup.is_used() {
-        return Err(check::invalid(format!(
-            "linux.cgroupsPath {}: the control group has processes of somebody else",
-            container.record.cgroup
-        )));
-    }
     cgroup.create(&crate::limits::Limits::default())?;
     resources::apply(&cgroup, &config.linux.resources)?;
     resources::allow_devices(&cgroup, &config.linux.resources.devices)?;
