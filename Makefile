@@ -61,8 +61,15 @@ missing = $(shell for package in $(1); do dpkg-query -W -f '$${Status}' $$packag
 	grep -q '^install ok' || echo $$package; done)
 APT := $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get
 
+# programs whose packages would start a service; they are kept with what is built
+TOOLS := target/tools
+$(TOOLS)/docker-registry:
+	@set -e; mkdir -p $(TOOLS); echo 'fetching docker-registry'; cd $(TOOLS); \
+	apt-get download -q docker-registry >/dev/null 2>&1 || { $(APT) update -qq; apt-get download -q docker-registry >/dev/null; }; \
+	dpkg-deb --fsys-tarfile docker-registry_*.deb | tar -x --strip-components 3 ./usr/bin/docker-registry; rm docker-registry_*.deb
+
 .PHONY: setup
-setup:
+setup: $(TOOLS)/docker-registry
 	@set -e; missing="$(call missing,$(PACKAGES))"; [ -z "$$missing" ] || { echo "installing $$missing"; \
 	$(APT) update -qq; $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; }
 	@for it in $(RUNTIMES); do command -v $${it%%:*} >/dev/null || $(MAKE) -s quietly-$${it#*:}; done

@@ -74,7 +74,20 @@ impl Api {
 
     /// Sends a request without a body and hands back the answer, whose body is still to come.
     pub(crate) async fn open(&self, method: Method, path: &str) -> Result<Response<Incoming>> {
-        let request = Request::builder().method(method).uri(path);
+        self.open_with(method, path, &[]).await
+    }
+
+    /// The same with headers.
+    pub(crate) async fn open_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Response<Incoming>> {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         self.answer(request, Bytes::new()).await
     }
 

@@ -8,7 +8,7 @@ use crate::container::{
 };
 use crate::error::Result;
 use crate::host::{self, Host};
-use crate::{image, inspect, network, oci, sandbox, system, volume};
+use crate::{image, inspect, login, network, oci, sandbox, system, volume};
 
 /// Containers and the networks between them
 #[derive(Parser)]
@@ -66,6 +66,10 @@ enum Command {
     Rmi(image::Remove),
     Oci(oci::Oci),
     OciHook(sandbox::OciHook),
+    Pull(image::transfer::Pull),
+    Push(image::transfer::Push),
+    Login(login::Login),
+    Logout(login::Logout),
     Load(image::archive::Load),
     Save(image::archive::Save),
     #[command(hide = true)]
@@ -114,6 +118,10 @@ impl Line {
             Command::Rmi(command) => command.run(api).await,
             Command::Oci(command) => command.run(),
             Command::OciHook(command) => command.run(api).await,
+            Command::Pull(command) => command.run(api).await,
+            Command::Push(command) => command.run(api).await,
+            Command::Login(command) => command.run(api).await,
+            Command::Logout(command) => command.run(),
             Command::Load(command) => command.run(api).await,
             Command::Save(command) => command.run(api).await,
             Command::Tag(command) => command.run(api).await,

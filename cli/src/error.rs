@@ -78,6 +78,20 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("{path} is no configuration of Docker's: JSON is expected", path = path.display())]
+    LoginFile {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("cannot ask {program}, which keeps the logins to registries")]
+    CredentialHelper {
+        program: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot read standard input")]
+    Input(#[source] io::Error),
     #[error("cannot write what is copied to {path}", path = path.display())]
     Write {
         path: PathBuf,
@@ -141,6 +155,19 @@ impl Error {
     /// Whether the daemon knows no such object.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Daemon { status: 404, .. })
+    }
+
+    /// Whether the daemon has no such image, or none for that platform (docker.md 4.3).
+    pub(crate) fn is_no_image(&self) -> bool {
+        let Self::Daemon {
+            status: 404,
+            message,
+        } = self
+        else {
+            return false;
+        };
+        message.starts_with("No such image")
+            || message.contains("does not match the specified platform")
     }
 
     /// Whether the reader of our output went away, as `head` does.

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod history;
 mod prune;
+pub(crate) mod transfer;
 
 use std::path::Path;
 
@@ -41,6 +42,8 @@ const IMAGES: Listing = Listing {
 /// Manage images
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Pull(transfer::Pull),
+    Push(transfer::Push),
     Import(Import),
     Load(archive::Load),
     Save(archive::Save),
@@ -103,6 +106,8 @@ pub(crate) struct Remove {
 impl Command {
     pub(crate) async fn run(self, api: &Api) -> Result<u8> {
         match self {
+            Self::Pull(command) => command.run(api).await,
+            Self::Push(command) => command.run(api).await,
             Self::Import(command) => command.run(api).await,
             Self::Load(command) => command.run(api).await,
             Self::Save(command) => command.run(api).await,

@@ -7,6 +7,7 @@ mod error;
 mod host;
 mod image;
 mod inspect;
+mod login;
 mod network;
 mod oci;
 mod parse;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::{ArgAction, Parser, ValueEnum};
 use rnet_ipam::{Pool, Pools};
 use rnet_model::Cidr;
+use rnet_registry::Reach;
 use serde::Deserialize;
 
 use crate::daemon::DefaultBridge;
@@ -109,6 +110,14 @@ struct Options {
     /// The same in the file
     #[arg(skip)]
     default_address_pools: Option<Pools>,
+    /// A registry that may be reached without TLS, or by a certificate that cannot be verified; several times for several.
+    /// Those on this machine's loopback may anyway
+    #[arg(long, value_name = "HOST[:PORT]")]
+    #[serde(skip)]
+    insecure_registry: Vec<String>,
+    /// The same in the file
+    #[arg(skip)]
+    insecure_registries: Vec<String>,
 }
 
 /// The packet filter that rnet's rules are written for.
@@ -145,6 +154,8 @@ pub struct Config {
     pub firewall: FirewallBackend,
     /// Where automatic subnets come from.
     pub pools: Pools,
+    /// How registries of images are reached.
+    pub registries: Reach,
 }
 
 impl Flags {
@@ -190,6 +201,13 @@ impl Flags {
             pools: match flags.default_address_pool {
                 none if none.is_empty() => file.default_address_pools.unwrap_or_default(),
                 pools => Pools::new(pools)?,
+            },
+            registries: Reach {
+                insecure: match flags.insecure_registry {
+                    none if none.is_empty() => file.insecure_registries,
+                    registries => registries,
+                },
+                ..Reach::default()
             },
         })
     }
@@ -259,6 +277,8 @@ mod tests {
         let config = settle(&[&["--config", file][..], &flag].concat()).unwrap();
         assert_eq!(config.pools, pools("10.9.0.0/16"));
         assert_eq!(settle(&[]).unwrap().pools, Pools::default());
+        let flags = ["--insecure-registry", "a:5000", "--insecure-registry", "b"];
+        assert_eq!(settle(&flags).unwrap().registries.insecure, ["a:5000", "b"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use rnet_dns::DnsError;
 use rnet_drivers::DriverError;
 use rnet_ipam::IpamError;
 use rnet_kernel::KernelError;
+use rnet_registry::RegistryError;
 use rnet_relay::RelayError;
 use rnet_runtime_glue::RuntimeError;
 use rnet_runtime_glue::image::{ImageError, RootError};
@@ -55,6 +56,30 @@ pub enum Error {
         /// The container.
         container: String,
     },
+    /// An image is for another platform than was asked for.
+    #[error(
+        "image with reference {reference} was found but its platform ({is}) does not match the specified platform ({asked})"
+    )]
+    WrongPlatform {
+        /// The image.
+        reference: String,
+        /// What it is for.
+        is: String,
+        /// What was asked for.
+        asked: String,
+    },
+    /// An index of images has none for a platform.
+    #[error("no matching manifest for {platform} in the manifest list entries")]
+    NoManifestFor {
+        /// The platform.
+        platform: String,
+    },
+    /// No image of a repository is here.
+    #[error("An image does not exist locally with the tag: {0}")]
+    NotHere(String),
+    /// A repository has no such tag here.
+    #[error("tag does not exist: {0}")]
+    NoSuchTag(String),
     /// No volume has that name.
     #[error("get {0}: no such volume")]
     NoSuchVolume(String),
@@ -112,6 +137,9 @@ pub enum Error {
     /// The image store refused.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The exchange with a registry failed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// A container's files cannot be read or written.
     #[error(transparent)]
     Root(#[from] RootError),
@@ -130,6 +158,8 @@ pub enum Class {
     NotModified,
     /// The request is at fault (400).
     Invalid,
+    /// Whoever asks is not known (401).
+    Unauthorized,
     /// The request is refused (403).
     Forbidden,
     /// Its object does not exist (404).
@@ -170,13 +200,18 @@ impl Error {
             | Self::NoSuchContainer(_)
             | Self::NoSuchFile { .. }
             | Self::NoSuchVolume(_)
-            | Self::NoSuchExec(_) => Class::NotFound,
+            | Self::NoSuchExec(_)
+            | Self::WrongPlatform { .. }
+            | Self::NoManifestFor { .. }
+            | Self::NotHere(_)
+            | Self::NoSuchTag(_) => Class::NotFound,
             Self::Conflict(_) => Class::Conflict,
             Self::Unsupported(_) => Class::Unsupported,
             Self::Kernel(KernelError::NoBridge { .. }) => Class::Invalid,
             Self::Runtime(error) => runtime_class(error),
             Self::Ipam(error) => ipam_class(error),
             Self::Image(error) => image_class(error),
+            Self::Registry(error) => registry_class(error),
             Self::Root(RootError::NoDirectory(_)) => Class::Invalid,
             _ => Class::Failed,
         }
@@ -231,6 +266,17 @@ fn image_class(error: &ImageError) -> Class {
         | ImageError::Document { .. }
         | ImageError::Digest { .. }
         | ImageError::TooLarge { .. } => Class::Invalid,
+        _ => Class::Failed,
+    }
+}
+
+const fn registry_class(error: &RegistryError) -> Class {
+    match error {
+        RegistryError::NoManifest { .. }
+        | RegistryError::NoRepository { .. }
+        | RegistryError::Denied { .. } => Class::NotFound,
+        RegistryError::Login { .. } | RegistryError::Anonymous { .. } => Class::Unauthorized,
+        RegistryError::Name(_) => Class::Invalid,
         _ => Class::Failed,
     }
 }

@@ -11,4 +11,5 @@ pub mod plugin;
 pub mod project;
 pub mod state;
 pub mod store;
+pub mod transfer;
 pub mod volume;

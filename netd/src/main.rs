@@ -67,6 +67,7 @@ fn open(config: &Config, tasks: &Handle) -> Result<Arc<Daemon>> {
         default_bridge: config.bridge.clone(),
         default_network_options: config.network_options.clone(),
         cgroup_parent: config.cgroup_parent.clone(),
+        registries: config.registries.clone(),
     };
     let shim = config.shim.clone();
     Ok(Daemon::open(

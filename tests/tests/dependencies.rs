@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate of ours, and those it may use; tests may use any.
-const STAR: [(&str, &[&str]); 12] = [
+const STAR: [(&str, &[&str]); 13] = [
     ("rnet-model", &[]),
     ("rnet-drivers", &["rnet-model"]),
     ("rnet-ipam", &["rnet-model"]),
     ("rnet-dns", &["rnet-model"]),
     ("rnet-kernel", &["rnet-model"]),
     ("rnet-relay", &["rnet-model"]),
+    ("rnet-registry", &[]),
     ("rnet-runtime-glue", &["rnet-model"]),
     ("rnet-doors", &["rnet-model"]),
     ("rnet-cli", &["rnet-model"]),
@@ -25,6 +26,7 @@ const STAR: [(&str, &[&str]); 12] = [
             "rnet-dns",
             "rnet-kernel",
             "rnet-relay",
+            "rnet-registry",
             "rnet-runtime-glue",
         ],
     ),

@@ -53,6 +53,7 @@ impl Rnet {
             default_bridge: netd::daemon::DefaultBridge::default(),
             default_network_options: Default::default(),
             cgroup_parent: "rnet-bench".to_owned(),
+            registries: Default::default(),
         };
         // no process of a container is ever started here
         let shim = PathBuf::from("/nonexistent");

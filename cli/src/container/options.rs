@@ -9,6 +9,7 @@ use rnet_model::{ContainerLink, MacAddress};
 use super::life::Life;
 use super::limits::Limits;
 use super::security::Security;
+use crate::image::transfer::When;
 use crate::parse::attachment::Attachment;
 use crate::parse::device::Ulimit;
 use crate::parse::host_entry::HostEntry;
@@ -40,6 +41,15 @@ pub(crate) struct Options {
     /// Set metadata
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub(crate) label: Vec<Pair>,
+    /// When to pull the image
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) pull: When,
+    /// Use the image for this platform, OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Do not tell how far the pulling is
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 
     #[command(flatten)]
     pub(crate) process: Process,

@@ -7,7 +7,8 @@ use super::attach::{Attached, Until};
 use super::options::Options;
 use super::{request, start};
 use crate::api::Api;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::image::transfer::{self, When, tagged};
 use crate::show::output;
 use crate::stream::session::Streams;
 
@@ -62,12 +63,41 @@ impl Create {
 }
 
 async fn create(api: &Api, options: Options, attached: bool) -> Result<String> {
+    let image = options
+        .image_and_command
+        .first()
+        .cloned()
+        .unwrap_or_default();
+    let (when, platform, quiet) = (options.pull, options.platform.clone(), options.quiet);
     let query = CreateContainerOptions {
         name: options.name.clone(),
-        ..Default::default()
+        platform: platform.clone().unwrap_or_default(),
     };
     let request = request::create(options, attached)?;
-    let created = api.docker.create_container(Some(query), request).await?;
+    let pull = || transfer::pull(api, &image, platform.as_deref(), quiet);
+    if when == When::Always {
+        pull().await?;
+    }
+    let create = || async {
+        let created = api
+            .docker
+            .create_container(Some(query.clone()), request.clone());
+        created.await.map_err(Error::from)
+    };
+    let created = match create().await {
+        // of the things that it can miss, only an image can be had
+        Err(error) if when == When::Missing && error.is_no_image() => {
+            if !quiet {
+                output::remark(&format!(
+                    "Unable to find image '{}' locally",
+                    tagged(&image)
+                ));
+            }
+            pull().await?;
+            create().await?
+        }
+        created => created?,
+    };
     for warning in created.warnings {
         output::warning(&warning);
     }

@@ -4,4 +4,5 @@ pub(crate) mod human;
 pub(crate) mod listing;
 pub(crate) mod output;
 pub(crate) mod ports;
+pub(crate) mod progress;
 pub(crate) mod template;

@@ -25,6 +25,12 @@ pub(crate) fn warning(text: &str) {
     let _ = writeln!(stderr(), "rnet: warning: {text}");
 }
 
+/// Prints what people want to know, next to the output.
+pub(crate) fn remark(text: &str) {
+    // Where standard error is gone, nobody wants to know.
+    let _ = writeln!(stderr(), "{text}");
+}
+
 /// Prints `value` as indented JSON.
 pub(crate) fn json(value: &Value) -> Result<()> {
     let mut text = Vec::new();

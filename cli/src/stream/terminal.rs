@@ -2,11 +2,11 @@
 
 use std::io::{Stdin, stdin, stdout};
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use crate::error::{Error, Result};
 
-/// Standard input in raw mode; dropped, it is as it was before.
+/// Standard input in another mode; dropped, it is as it was before.
 pub(crate) struct Raw {
     stdin: Stdin,
     before: Termios,
@@ -19,12 +19,25 @@ impl Raw {
     ///
     /// When standard input is no terminal.
     pub(crate) fn enter() -> Result<Self> {
+        Self::set(OptionalActions::Now, Termios::make_raw)
+    }
+
+    /// Shows no keys: for passwords.
+    ///
+    /// # Errors
+    ///
+    /// When standard input is no terminal.
+    pub(crate) fn silent() -> Result<Self> {
+        let silent = |modes: &mut Termios| modes.local_modes.remove(LocalModes::ECHO);
+        Self::set(OptionalActions::Flush, silent)
+    }
+
+    fn set(when: OptionalActions, change: impl FnOnce(&mut Termios)) -> Result<Self> {
         let stdin = stdin();
         let before = tcgetattr(&stdin).map_err(|error| Error::Terminal(error.into()))?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(&stdin, OptionalActions::Now, &raw)
-            .map_err(|error| Error::Terminal(error.into()))?;
+        let mut modes = before.clone();
+        change(&mut modes);
+        tcsetattr(&stdin, when, &modes).map_err(|error| Error::Terminal(error.into()))?;
         Ok(Self { stdin, before })
     }
 }

@@ -104,6 +104,7 @@ const fn status(class: Class) -> StatusCode {
     match class {
         Class::NotModified => StatusCode::NOT_MODIFIED,
         Class::Invalid => StatusCode::BAD_REQUEST,
+        Class::Unauthorized => StatusCode::UNAUTHORIZED,
         Class::Forbidden => StatusCode::FORBIDDEN,
         Class::NotFound => StatusCode::NOT_FOUND,
         Class::Conflict => StatusCode::CONFLICT,

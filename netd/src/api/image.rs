@@ -2,10 +2,12 @@
 
 mod archive;
 mod history;
+mod progress;
 mod prune;
+mod transfer;
 
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -34,7 +36,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/images/get", get(archive::save))
         .route("/images/prune", post(prune::prune))
         // an image's name has slashes
-        .route("/images/{*path}", get(show).post(tag).delete(remove))
+        .route("/images/{*path}", get(show).post(change).delete(remove))
 }
 
 async fn list(State(api): State<Api>, params: Params) -> Answer<Json<Vec<ImageSummary>>> {
@@ -53,13 +55,10 @@ async fn list(State(api): State<Api>, params: Params) -> Answer<Json<Vec<ImageSu
     ))
 }
 
-/// Imports the body, the archive of a root file system.
+/// Pulls an image, or imports the body, the archive of a root file system.
 async fn create(State(api): State<Api>, params: Params, request: Request) -> Answer<Response> {
     if let Some(name) = params.text("fromImage") {
-        return Err(Failure::unsupported(format!(
-            "cannot pull {name}: rnet does not pull images yet: import a root file system instead \
-             (`rnet image import NAME ROOTFS.tar`)"
-        )));
+        return transfer::pulled(api, name, &params, request.headers()).await;
     }
     match params.text("fromSrc") {
         Some("-") => {}
@@ -136,23 +135,32 @@ struct Inspection {
     container_config: Option<ImageConfig>,
 }
 
-async fn tag(
+async fn change(
     State(api): State<Api>,
     Path(path): Path<String>,
     params: Params,
-) -> Answer<StatusCode> {
-    let name = path
-        .strip_suffix("/tag")
-        .ok_or_else(Failure::page_not_found)?
-        .to_owned();
+    headers: HeaderMap,
+) -> Answer<Response> {
+    match path.rsplit_once('/') {
+        Some((name, "tag")) => tag(api, name.to_owned(), params).await,
+        Some((name, "push")) => transfer::pushed(api, name, &params, &headers).await,
+        _ => Err(Failure::page_not_found()),
+    }
+}
+
+async fn tag(api: Api, name: String, params: Params) -> Answer<Response> {
     let Some(reference) = reference(&params)? else {
         return Err(Failure::invalid(
             "a repository to tag the image with is expected (repo=)",
         ));
     };
-    api.run(move |daemon| Ok(daemon.images().tag(&name, reference)?))
-        .await?;
-    Ok(StatusCode::CREATED)
+    api.run(move |daemon| {
+        let image = daemon.images().tag(&name, reference.clone())?;
+        daemon.image_event("tag", image.id, reference, &image.config.labels);
+        Ok(())
+    })
+    .await?;
+    Ok(StatusCode::CREATED.into_response())
 }
 
 async fn remove(
@@ -171,10 +179,7 @@ async fn remove(
 /// Refuses to remove an image with its last name while a container is made from it.
 fn refuse_in_use(daemon: &Daemon, name: &str) -> Result<()> {
     let image = daemon.images().find(name)?;
-    let is_name = name
-        .parse::<Reference>()
-        .is_ok_and(|it| image.references.contains(&it));
-    if is_name && image.references.len() > 1 {
+    if !daemon.images().is_last_name(name)? {
         return Ok(());
     }
     let id = image.id.to_string();
@@ -216,6 +221,7 @@ fn summary(image: Image) -> ImageSummary {
     ImageSummary {
         id: image.id.to_string(),
         repo_tags: image.references.iter().map(Reference::to_string).collect(),
+        repo_digests: image.digests.iter().map(ToString::to_string).collect(),
         created: image.created.as_second(),
         size,
         shared_size: -1,
@@ -230,7 +236,7 @@ fn inspect(image: Image) -> ImageInspect {
     ImageInspect {
         id: Some(image.id.to_string()),
         repo_tags: Some(image.references.iter().map(Reference::to_string).collect()),
-        repo_digests: Some(vec![]),
+        repo_digests: Some(image.digests.iter().map(ToString::to_string).collect()),
         comment: Some(image.comment),
         created: Some(image.created.to_string()),
         author: Some(image.author),
@@ -275,7 +281,7 @@ fn items(removed: Removed) -> Vec<ImageDeleteResponseItem> {
         .untagged
         .into_iter()
         .map(|reference| ImageDeleteResponseItem {
-            untagged: Some(reference.to_string()),
+            untagged: Some(reference),
             deleted: None,
         });
     let deleted = removed.deleted.into_iter().chain(removed.layers);

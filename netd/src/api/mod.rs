@@ -12,6 +12,7 @@ mod growth;
 mod hijack;
 mod image;
 mod leftover;
+mod login;
 mod logs;
 mod network;
 mod output;
@@ -87,6 +88,7 @@ fn routes(api: Api) -> Router {
         .merge(network::routes())
         .merge(container::routes())
         .merge(image::routes())
+        .merge(login::routes())
         .merge(volume::routes())
         .merge(sandbox::routes())
         .merge(absent::routes())

@@ -14,6 +14,7 @@ mod gateway_names;
 mod guest;
 mod health;
 mod hold;
+mod image;
 mod interface;
 mod lookup;
 mod network;
@@ -52,6 +53,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rnet_ipam::Pools;
 use rnet_kernel::{Firewall, Host, Kernel};
 use rnet_model::NetworkId;
+use rnet_registry::Reach;
 use rnet_runtime_glue::Runtime;
 use rnet_runtime_glue::image::ImageStore;
 use tokio::runtime::Handle;
@@ -60,6 +62,7 @@ use crate::error::Result;
 use crate::event::Events;
 use crate::state::{Change, State};
 use crate::store::Store;
+use crate::transfer::Layers;
 
 /// What the daemon acts through: the machine, or a fake of it.
 #[derive(Clone)]
@@ -87,6 +90,8 @@ pub struct Settings {
     pub default_network_options: BTreeMap<String, BTreeMap<String, String>>,
     /// The cgroup that those of the containers are in, below the root of each hierarchy.
     pub cgroup_parent: String,
+    /// How registries of images are reached.
+    pub registries: Reach,
 }
 
 /// The daemon.
@@ -119,6 +124,8 @@ pub struct Daemon {
     announcers: announce::Announcers,
     resolver: resolve::Names,
     images: ImageStore,
+    /// Layers on their way here.
+    layers: Layers,
     runtime: Runtime,
     events: Events,
     tasks: Handle,
@@ -133,6 +140,11 @@ impl Daemon {
     /// The images containers are made from.
     pub fn images(&self) -> &ImageStore {
         &self.images
+    }
+
+    /// Layers on their way here.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
     }
 
     /// The bundled runtime.

@@ -58,6 +58,7 @@ impl Daemon {
             execs: exec::Execs::default(),
             waiters: streams::Waiters::default(),
             images,
+            layers: Default::default(),
             runtime,
             events: Events::default(),
             tasks,

@@ -45,6 +45,7 @@ impl TestHost {
             default_bridge: DefaultBridge::default(),
             default_network_options: Default::default(),
             cgroup_parent: "rnet-test".to_owned(),
+            registries: Default::default(),
         };
         let shim = "/nonexistent/rnet-shim".into();
         let tasks = tokio::runtime::Handle::current();

@@ -190,6 +190,7 @@ fn open(tasks: &Runtime) -> Arc<Daemon> {
         default_bridge: DefaultBridge::default(),
         default_network_options: BTreeMap::new(),
         cgroup_parent: "rnet-crowd".to_owned(),
+        registries: Default::default(),
     };
     let store = Arc::new(Durable::open(&state_dir(), &run_dir()).unwrap());
     // no process of a container is ever started here

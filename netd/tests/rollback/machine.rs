@@ -75,6 +75,7 @@ impl Machine {
             default_bridge: DefaultBridge::default(),
             default_network_options: Default::default(),
             cgroup_parent: "rnet-test".to_owned(),
+            registries: Default::default(),
         };
         let hands = Hands {
             kernel: self.clone(),

@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::record::Record;
-use super::{Digest, ImageError, Reference};
+use super::{Digest, ImageError, Name, Reference};
 
 pub(super) type Records = BTreeMap<Digest, Record>;
 
 /// The image with that name, id, or start of an id, in this order.
 pub(super) fn find(records: &Records, text: &str) -> Result<Digest, ImageError> {
-    let reference = text.parse::<Reference>();
-    if let Ok(reference) = &reference {
-        let named = records
-            .iter()
-            .find(|(_, it)| it.references.contains_key(reference));
+    let name = text.parse::<Name>();
+    if let Ok(name) = &name {
+        let named = records.iter().find(|(_, it)| match name {
+            Name::Tagged(reference) => it.references.contains_key(reference),
+            Name::Pinned(pinned) => it.digests.contains(pinned),
+        });
         if let Some((id, _)) = named {
             return Ok(*id);
         }
@@ -36,7 +37,7 @@ pub(super) fn find(records: &Records, text: &str) -> Result<Digest, ImageError> 
             return Err(ImageError::NoSuchImage(text.to_owned()));
         }
     }
-    Err(ImageError::NoSuchImage(reference?.to_string()))
+    Err(ImageError::NoSuchImage(name?.to_string()))
 }
 
 /// The layers that images have.

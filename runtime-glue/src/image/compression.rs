@@ -1,10 +1,13 @@
 //! Telling how an archive is compressed by its first bytes, and undoing it.
 
+mod zstd;
+
 use std::io::{self, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
 use super::ImageError;
+use zstd::Frames;
 
 /// What starts a stream of each format that people compress archives with.
 const MAGIC: [(&[u8], &str); 5] = [
@@ -33,13 +36,15 @@ pub(super) fn decompress(mut archive: impl Read) -> Result<impl Read, ImageError
     match format {
         None => Ok(Decompressed::Plain(whole)),
         Some("gzip") => Ok(Decompressed::Gzip(Box::new(MultiGzDecoder::new(whole)))),
+        Some("zstd") => Ok(Decompressed::Zstd(Frames::new(whole))),
         Some(format) => Err(ImageError::Compression { format }),
     }
 }
 
-enum Decompressed<R> {
+enum Decompressed<R: Read> {
     Plain(R),
     Gzip(Box<MultiGzDecoder<R>>),
+    Zstd(Frames<R>),
 }
 
 impl<R: Read> Read for Decompressed<R> {
@@ -47,6 +52,7 @@ impl<R: Read> Read for Decompressed<R> {
         match self {
             Self::Plain(inner) => inner.read(buffer),
             Self::Gzip(inner) => inner.read(buffer),
+            Self::Zstd(inner) => inner.read(buffer),
         }
     }
 }

@@ -106,9 +106,14 @@ impl<R> Digesting<R> {
         self.ended
     }
 
-    /// The digest of all that was read.
+    /// The digest of all that was read or written.
     pub(super) fn digest(self) -> Digest {
-        Digest(self.hash.finalize().into())
+        self.finish().1
+    }
+
+    /// What is inside, and the digest of all that passed.
+    pub(super) fn finish(self) -> (R, Digest) {
+        (self.inner, Digest(self.hash.finalize().into()))
     }
 }
 

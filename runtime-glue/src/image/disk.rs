@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::ImageError;
 
 /// A path that is gone with this.
+#[derive(Debug)]
 pub(super) struct Temporary(pub(super) PathBuf);
 
 impl Drop for Temporary {

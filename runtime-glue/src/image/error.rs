@@ -68,6 +68,19 @@ pub enum ImageError {
         /// The store.
         directory: PathBuf,
     },
+    /// There is less room than is needed.
+    #[error(
+        "no space left on device: {size} bytes are needed, but only {free} are free below {}",
+        directory.display()
+    )]
+    NoRoom {
+        /// The bytes that are needed.
+        size: u64,
+        /// The bytes that are free.
+        free: u64,
+        /// The store.
+        directory: PathBuf,
+    },
     /// The archive holds no image.
     #[error(
         "the archive holds no image: a manifest.json (docker save) or an OCI layout is expected; \

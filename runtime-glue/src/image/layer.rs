@@ -19,6 +19,7 @@ use super::{Digest, ImageError};
 const PAX_XATTR: &str = "SCHILY.xattr.";
 
 /// A layer that was unpacked.
+#[derive(Debug)]
 pub(super) struct Layer {
     /// The digest of the uncompressed archive.
     pub(super) diff_id: Digest,

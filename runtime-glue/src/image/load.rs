@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::catalog::Records;
 use super::compression::decompress;
 use super::document::{self, Listed};
-use super::record::{self, Record};
-use super::spool::{Part, Spool, verify};
-use super::store::Unpacked;
-use super::{Digest, Image, ImageError, ImageStore, Reference};
+use super::record;
+use super::spool::{Part, Spool};
+use super::{Arrived, Digest, Image, ImageError, ImageStore, Names, Reference};
 
 /// After how many bytes of a layer it is told how far it is.
 const STRIDE: u64 = 512 << 10;
@@ -74,48 +72,32 @@ impl ImageStore {
                 listed.layers.len()
             )));
         }
-        let mut unpacked = BTreeMap::new();
-        for (id, part) in ids.iter().zip(&listed.layers) {
-            if !unpacked.contains_key(id) && !self.layer(*id).exists() {
-                unpacked.insert(*id, self.unpack_part(spool, *id, part, tell)?);
-            }
-        }
-        let mut records = self.records();
-        let mut sizes = Vec::new();
-        for (id, part) in ids.iter().zip(&listed.layers) {
-            let known = unpacked.get(id).map(|it: &Unpacked| it.layer.size);
-            let known = known.or_else(|| size_of(&records, *id));
-            sizes.push(match known {
-                Some(size) => size,
-                // its last image was removed meanwhile
-                None => {
-                    let again = self.unpack_part(spool, *id, part, tell)?;
-                    let size = again.layer.size;
-                    unpacked.insert(*id, again);
-                    size
-                }
-            });
-        }
-        let (id, record) = Record::loaded(&config, sizes).map_err(invalid)?;
-        for layer in unpacked.values() {
-            self.keep_layer(layer)?;
-        }
-        let names = listed.references.iter().cloned().map(Some);
-        let names: Vec<_> = if listed.references.is_empty() {
-            vec![None]
-        } else {
-            names.collect()
+        let names = Names {
+            tags: listed.references.clone(),
+            digest: None,
         };
-        let mut image = None;
-        for name in names {
-            let record = records.get(&id).cloned().unwrap_or_else(|| record.clone());
-            image = Some(self.put(&mut records, id, record, name.clone())?);
+        let mut arrived = BTreeMap::new();
+        let image = loop {
+            for (id, part) in ids.iter().zip(&listed.layers) {
+                if !arrived.contains_key(id) && !self.has_layer(*id) {
+                    arrived.insert(*id, self.unpack_part(spool, *id, part, tell)?);
+                }
+            }
+            if let Some(image) = self.complete(&config, &arrived, names.clone())? {
+                break image;
+            }
+            // the last image that had one of the layers was removed meanwhile
+            arrived.clear();
+        };
+        let names = names.tags.into_iter().map(Some);
+        let nameless = listed.references.is_empty().then_some(None);
+        for reference in names.chain(nameless) {
             tell(Step::Loaded {
-                image: id,
-                reference: name,
+                image: image.id,
+                reference,
             });
         }
-        Ok(image.expect("there is one name, or none, but never nothing"))
+        Ok(image)
     }
 
     fn unpack_part(
@@ -124,7 +106,7 @@ impl ImageStore {
         id: Digest,
         part: &Part,
         tell: &mut dyn FnMut(Step),
-    ) -> Result<Unpacked, ImageError> {
+    ) -> Result<Arrived, ImageError> {
         let file = spool.part(part)?;
         let total = file.metadata().map_or(0, |about| about.len());
         let step = |current| Step::Unpacking {
@@ -138,20 +120,10 @@ impl ImageStore {
             count: 0,
             tell: |count| tell(step(count)),
         };
-        let unpacked = self.unpack(decompress(counted)?)?;
-        verify(&part.path, id, unpacked.layer.diff_id)?;
+        let arrived = self.arrive(&part.path, id, counted)?;
         tell(step(total));
-        Ok(unpacked)
+        Ok(arrived)
     }
-}
-
-/// What a layer's files take, as any image that has it knows.
-fn size_of(records: &Records, layer: Digest) -> Option<u64> {
-    records.iter().find_map(|(id, record)| {
-        let image = record.image(*id);
-        let at = image.diff_ids.iter().position(|id| *id == layer)?;
-        image.layer_sizes.get(at).copied()
-    })
 }
 
 /// Tells now and then how many bytes were read.

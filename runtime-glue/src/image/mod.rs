@@ -12,6 +12,7 @@
 mod attributes;
 mod catalog;
 mod changes;
+mod complete;
 mod compression;
 mod copy;
 mod digest;
@@ -20,9 +21,11 @@ mod document;
 mod error;
 mod layer;
 mod load;
+mod name;
 mod pack;
 mod record;
 mod reference;
+mod remove;
 mod root;
 mod save;
 mod skeleton;
@@ -36,13 +39,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use changes::{Change, changes};
+pub use complete::{Arrived, Gathered, Names, layers_of};
 pub use digest::{Digest, InvalidDigest};
 pub use error::ImageError;
 pub use load::Step;
+pub use name::{Name, Pinned};
+pub use record::architecture;
 pub use reference::{InvalidReference, Reference};
+pub use remove::Removed;
 pub use root::{About, Root, RootError};
 pub use save::Selection;
-pub use store::{ImageStore, Import, Removed};
+pub use store::{ImageStore, Import};
 
 /// An image of the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,6 +58,8 @@ pub struct Image {
     pub id: Digest,
     /// Its names, in alphabetical order; an image can do without.
     pub references: Vec<Reference>,
+    /// The manifests of registries that it was pulled as or pushed to.
+    pub digests: Vec<Pinned>,
     /// When it was imported.
     pub created: Timestamp,
     /// The bytes in the files of its layers.

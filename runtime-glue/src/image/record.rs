@@ -1,6 +1,6 @@
 //! An image's file: what the store knows about it, around the configuration that its id is the digest of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Digest, History, Image, ImageConfig, ImageError, Reference};
+use super::{Digest, History, Image, ImageConfig, ImageError, Pinned, Reference};
 
 /// The layers an image may have (moby, layer/layer_store.go, `maxLayerDepth`, less the container's own).
 const MAX_LAYERS: usize = 127;
@@ -21,6 +21,9 @@ const MAX_LAYERS: usize = 127;
 pub(super) struct Record {
     /// Its names, each with the moment it was given: of two images with one name, the later owns it.
     pub(super) references: BTreeMap<Reference, Timestamp>,
+    /// The manifests of registries that it was pulled as or pushed to.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) digests: BTreeSet<Pinned>,
     /// The bytes in the files of its layers.
     pub(super) size: u64,
     /// The bytes in the files of each layer; nothing where that is the only one.
@@ -87,6 +90,7 @@ impl Record {
             id,
             Self {
                 references: BTreeMap::new(),
+                digests: BTreeSet::new(),
                 size,
                 sizes: Vec::new(),
                 config,
@@ -103,6 +107,7 @@ impl Record {
             serde_json::from_str(config).map_err(|error| error.to_string())?;
         let record = Self {
             references: BTreeMap::new(),
+            digests: BTreeSet::new(),
             size: sizes.iter().sum(),
             sizes,
             config,
@@ -171,6 +176,7 @@ impl Record {
         Image {
             id,
             references: self.references.keys().cloned().collect(),
+            digests: self.digests.iter().cloned().collect(),
             created: configuration.created.unwrap_or_default(),
             size: self.size,
             comment: configuration
@@ -232,7 +238,7 @@ pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
 }
 
 /// This machine's architecture by its name in the OCI image specification.
-pub(super) fn architecture() -> &'static str {
+pub fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

@@ -77,7 +77,7 @@ impl FromStr for Reference {
             })
         };
         if text.contains('@') {
-            return invalid("names by digest are not supported: use a tag or the image's id");
+            return invalid("a tag is expected, not a digest");
         }
         // a colon before the last slash belongs to a port
         match text.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
@@ -158,7 +158,7 @@ fn fault_of_tag(tag: &str) -> Option<&'static str> {
 }
 
 /// What tells a host from the first part of a path.
-fn looks_like_host(text: &str) -> bool {
+pub(super) fn looks_like_host(text: &str) -> bool {
     text.contains(['.', ':']) || text == "localhost" || text.bytes().any(|c| c.is_ascii_uppercase())
 }
 

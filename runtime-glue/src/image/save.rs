@@ -4,9 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 
+use flate2::Compression;
 use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use serde::Serialize;
 use tar::{EntryType, Header};
 
@@ -88,16 +90,64 @@ impl ImageStore {
             .map_err(|source| ImageError::Archive { source })
     }
 
+    /// Writes a layer's archive compressed with gzip, the same each time; its digest, and its bytes.
+    pub fn compress(&self, layer: Digest, out: impl Write) -> Result<(Digest, u64), ImageError> {
+        let written = || {
+            let mut digested = Digesting::new(Counting {
+                inner: out,
+                count: 0,
+            });
+            let mut packed = GzEncoder::new(&mut digested, Compression::default());
+            self.assemble(layer, &mut packed)?;
+            packed.finish()?.flush()?;
+            let (counting, digest) = digested.finish();
+            Ok((digest, counting.count))
+        };
+        written().map_err(|source| ImageError::Assemble { layer, source })
+    }
+
+    /// The bytes of a layer's archive.
+    pub fn archive_size(&self, layer: Digest) -> Result<u64, ImageError> {
+        let length = self.skeleton_of(layer).and_then(skeleton::length);
+        length.map_err(|source| ImageError::Assemble { layer, source })
+    }
+
     fn write_layer(&self, layer: Digest, mut out: impl Write) -> io::Result<()> {
-        let skeleton = || Ok::<_, io::Error>(GzDecoder::new(File::open(self.skeleton(layer))?));
-        let length = skeleton::length(skeleton()?)?;
+        let length = skeleton::length(self.skeleton_of(layer)?)?;
         write_header(&mut out, &layer_path(layer), length)?;
-        let mut checked = Digesting::new(&mut out);
-        skeleton::assemble(skeleton()?, &self.layer(layer), &mut checked)?;
-        if checked.digest() != layer {
-            return Err(io::Error::other("its files are not what they were"));
-        }
+        self.assemble(layer, &mut out)?;
         write_padding(&mut out, length)
+    }
+
+    fn assemble(&self, layer: Digest, out: impl Write) -> io::Result<()> {
+        let mut checked = Digesting::new(out);
+        skeleton::assemble(self.skeleton_of(layer)?, &self.layer(layer), &mut checked)?;
+        match checked.digest() == layer {
+            true => Ok(()),
+            false => Err(io::Error::other("its files are not what they were")),
+        }
+    }
+
+    fn skeleton_of(&self, layer: Digest) -> io::Result<impl Read> {
+        Ok(GzDecoder::new(File::open(self.skeleton(layer))?))
+    }
+}
+
+/// Counts what is written.
+struct Counting<W> {
+    inner: W,
+    count: u64,
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let length = self.inner.write(buffer)?;
+        self.count += length as u64;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }
 

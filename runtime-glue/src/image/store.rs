@@ -39,17 +39,6 @@ pub struct Import {
     pub comment: String,
 }
 
-/// What was removed.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Removed {
-    /// The names that no image has any more.
-    pub untagged: Vec<Reference>,
-    /// The image, if it is gone.
-    pub deleted: Option<Digest>,
-    /// The layers that are gone.
-    pub layers: Vec<Digest>,
-}
-
 impl ImageStore {
     /// Opens the store below a directory, made if it is not there; clears away what a crash left.
     pub fn open(directory: &Path) -> Result<Self, ImageError> {
@@ -154,61 +143,6 @@ impl ImageStore {
         self.put(&mut records, id, record, Some(reference))
     }
 
-    /// Removes the name that `text` is; and the image with its last name, or when `text` is its id.
-    ///
-    /// An image with several names is removed by its id only with `force`. Whether containers use it is for the
-    /// caller to know.
-    pub fn remove(&self, text: &str, force: bool) -> Result<Removed, ImageError> {
-        let mut records = self.records();
-        let id = find(&records, text)?;
-        let names: Vec<_> = records[&id].references.keys().cloned().collect();
-        let named = text
-            .parse()
-            .ok()
-            .filter(|reference| names.contains(reference));
-        match named {
-            Some(reference) if names.len() > 1 => {
-                let mut record = records[&id].clone();
-                record.references.remove(&reference);
-                self.write(id, &record)?;
-                records.insert(id, record);
-                Ok(Removed {
-                    untagged: vec![reference],
-                    ..Removed::default()
-                })
-            }
-            None if names.len() > 1 && !force => Err(ImageError::SeveralNames { id }),
-            _ => self.delete(&mut records, id),
-        }
-    }
-
-    fn delete(&self, records: &mut Records, id: Digest) -> Result<Removed, ImageError> {
-        let path = self.file(id);
-        fs::remove_file(&path)
-            .and_then(|()| sync_parent(&path))
-            .map_err(|source| ImageError::Remove { path, source })?;
-        let Some(record) = records.remove(&id) else {
-            return Ok(Removed::default());
-        };
-        let used = used_layers(records);
-        let mut layers = record.image(id).diff_ids;
-        layers.retain(|layer| !used.contains(layer));
-        layers.sort_unstable();
-        layers.dedup();
-        for layer in &layers {
-            let (path, doomed) = (self.layer(*layer), self.temporary());
-            fs::rename(&path, &doomed.0).map_err(|source| ImageError::Remove { path, source })?;
-            remove_file(&self.skeleton(*layer))?;
-            remove_tree(&doomed.0)?;
-        }
-        let untagged = record.references.into_keys().collect();
-        Ok(Removed {
-            untagged,
-            deleted: Some(id),
-            layers,
-        })
-    }
-
     /// Writes a record with one more name, then takes the name from the image that had it: a crash between the
     /// two is settled by the later moment.
     pub(super) fn put(
@@ -272,7 +206,7 @@ impl ImageStore {
         record.write(&self.file(id), &self.temporary().0)
     }
 
-    fn file(&self, id: Digest) -> PathBuf {
+    pub(super) fn file(&self, id: Digest) -> PathBuf {
         self.path("images").join(id.hex() + ".json")
     }
 
@@ -301,8 +235,16 @@ impl ImageStore {
 }
 
 /// A layer that was unpacked beside the others.
+#[derive(Debug)]
 pub(super) struct Unpacked {
     pub(super) layer: Layer,
     tree: Temporary,
     skeleton: Temporary,
+}
+
+impl Unpacked {
+    /// Whether it still is beside the others, not among them.
+    pub(super) fn is_there(&self) -> bool {
+        self.tree.0.exists()
+    }
 }

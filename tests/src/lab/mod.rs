@@ -116,6 +116,17 @@ impl Lab {
         format!("/proc/{}/root", self.host).into()
     }
 
+    /// A program that `make setup` keeps with what is built, for it is not to be installed.
+    pub fn tool(&self, name: &str) -> Result<PathBuf> {
+        let path = self.programs.with_file_name("tools").join(name);
+        ensure!(
+            path.is_file(),
+            "{} is missing: run `make setup`",
+            path.display()
+        );
+        Ok(path)
+    }
+
     /// The control group that containers' groups are made in.
     pub fn control_group(&self) -> &str {
         &self.control_group

@@ -38,6 +38,7 @@ mod ports;
 mod ports_grow;
 mod ports_reach;
 mod refused_starts;
+mod registry;
 mod resolv_conf;
 mod restarts;
 mod runtimes;

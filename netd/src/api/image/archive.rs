@@ -4,20 +4,17 @@ use std::io;
 
 use axum::extract::{Query, Request, State};
 use axum::response::Response;
-use futures_util::stream::{iter, unfold};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use rnet_runtime_glue::image::Step;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
+use super::progress::{LINES, lines, moved};
 use crate::api::error::Failure;
 use crate::api::query::Params;
-use crate::api::stream::{self, json_lines};
+use crate::api::stream;
 use crate::api::{Answer, Api};
-
-/// How many lines of progress wait for a slow client before loading does.
-const LINES: usize = 64;
 
 /// Loads the images of the body. What fails before anything was told has a status; later it is the last line.
 pub(super) async fn load(
@@ -31,7 +28,7 @@ pub(super) async fn load(
         .into_data_stream()
         .map_err(io::Error::other);
     let archive = SyncIoBridge::new(StreamReader::new(body));
-    let (sender, mut lines) = mpsc::channel(LINES);
+    let (sender, receiver) = mpsc::channel(LINES);
     let closing = api.closing.clone();
     let loading = api.clone();
     api.tasks.spawn(async move {
@@ -47,19 +44,7 @@ pub(super) async fn load(
             let _ = failed.send(Err(failure)).await;
         }
     });
-    let first = match lines.recv().await {
-        Some(Err(failure)) => return Err(failure),
-        first => first,
-    };
-    let rest = unfold(lines, async |mut lines| Some((lines.recv().await?, lines)));
-    let told = iter(first).chain(rest).map(|line| match line {
-        Ok(line) => line,
-        Err(failure) => {
-            let message = failure.to_string();
-            json!({ "errorDetail": { "message": message }, "error": message })
-        }
-    });
-    Ok(json_lines(told, closing))
+    lines(receiver, closing, |line| line).await
 }
 
 /// Saves the images that the query names.
@@ -92,29 +77,10 @@ fn line(step: &Step, quiet: bool) -> Option<Value> {
             layer,
             current,
             total,
-        } => Some(json!({
-            "status": "Loading layer",
-            "progressDetail": { "current": current, "total": total },
-            "progress": bar(*current, *total),
-            "id": layer.short(),
-        })),
+        } => Some(moved(&layer.short(), "Loading layer", *current, *total)),
         Step::Loaded { image, reference } => Some(json!({ "stream": match reference {
             Some(reference) => format!("Loaded image: {reference}\n"),
             None => format!("Loaded image ID: {image}\n"),
         }})),
     }
-}
-
-/// Docker's progress bar: fifty characters, and the bytes in words.
-fn bar(current: u64, total: u64) -> String {
-    const WIDTH: u64 = 50;
-    let done = (current * WIDTH)
-        .checked_div(total)
-        .unwrap_or(WIDTH)
-        .min(WIDTH);
-    let line = "=".repeat(usize::try_from(done).unwrap_or(0));
-    format!(
-        "[{:<50}] {current}B/{total}B",
-        format!("{line}>").get(..50).unwrap_or(&line)
-    )
 }
