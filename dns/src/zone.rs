@@ -1,6 +1,7 @@
 //! The names of one network.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
 use rnet_model::EndpointId;
@@ -21,9 +22,13 @@ impl Zone {
     pub(crate) fn insert(&mut self, names: &EndpointNames) {
         self.name = normal(&names.network_name);
         for name in keys(names) {
-            let holders = self.holders.entry(name).or_default();
-            if !holders.contains(&names.endpoint) {
-                holders.push(names.endpoint);
+            // most names have one holder: a list grows by four at once
+            match self.holders.entry(name) {
+                Entry::Vacant(free) => {
+                    free.insert(vec![names.endpoint]);
+                }
+                Entry::Occupied(held) if held.get().contains(&names.endpoint) => {}
+                Entry::Occupied(mut held) => held.get_mut().push(names.endpoint),
             }
         }
         for &address in &names.addresses {

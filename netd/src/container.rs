@@ -32,8 +32,8 @@ pub struct Container {
     pub host_config: Packed<models::HostConfig>,
     /// What its network namespace is.
     pub network_mode: NetworkMode,
-    /// The networks it is attached to whenever it runs.
-    pub networks: BTreeMap<NetworkId, EndpointSettings>,
+    /// The networks it is attached to whenever it runs, with what is asked of each endpoint, which is large.
+    pub networks: BTreeMap<NetworkId, Box<EndpointSettings>>,
     /// The volumes it sees.
     #[serde(default)]
     pub volumes: Vec<VolumeMount>,

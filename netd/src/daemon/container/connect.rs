@@ -42,8 +42,9 @@ impl Daemon {
             let before = published.inspect_err(|_| {
                 sandbox.iter().for_each(|it| self.leave(*it, network.id));
             })?;
-            let recorded =
-                self.record_networks(container, |networks| networks.insert(network.id, settings));
+            let recorded = self.record_networks(container, |networks| {
+                networks.insert(network.id, Box::new(settings))
+            });
             recorded.inspect_err(|_| {
                 // what is not on record with its container is not connected
                 if let Some(sandbox) = sandbox {
@@ -63,7 +64,9 @@ impl Daemon {
         sandbox: SandboxId,
     ) -> Result<Vec<PublishedPorts>> {
         let mut connected = container.clone();
-        connected.networks.insert(network.id, settings.clone());
+        connected
+            .networks
+            .insert(network.id, Box::new(settings.clone()));
         let mut families = Families::default();
         self.read(|state| {
             let mut networks = connected
@@ -132,7 +135,7 @@ impl Daemon {
     fn record_networks<T>(
         &self,
         mut container: Container,
-        edit: impl FnOnce(&mut std::collections::BTreeMap<NetworkId, EndpointSettings>) -> T,
+        edit: impl FnOnce(&mut std::collections::BTreeMap<NetworkId, Box<EndpointSettings>>) -> T,
     ) -> Result<()> {
         edit(&mut container.networks);
         if container.network_mode == NetworkMode::None && !container.networks.is_empty() {

@@ -221,7 +221,7 @@ fn in_order<'a>(
     let known = container.networks.iter().map(|(id, settings)| {
         let network = state.network(*id);
         let network = network.ok_or_else(|| Error::no_such_network(id.to_string()))?;
-        Ok((network, settings))
+        Ok((network, settings.as_ref()))
     });
     let mut networks = known.collect::<Result<Vec<_>>>()?;
     let mode = container.host_config.network_mode.as_deref();

@@ -65,6 +65,9 @@ impl Ports {
 
     /// Holds a claim for as long as the sandbox publishes.
     pub(super) fn keep(&self, sandbox: SandboxId, claim: Claim) {
+        if claim.ranges.is_empty() {
+            return;
+        }
         let held = Held {
             ranges: claim.ranges,
             targets: None,

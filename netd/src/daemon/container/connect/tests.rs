@@ -101,7 +101,7 @@ impl Stage {
             volumes: Default::default(),
             links: Vec::new(),
             network_mode: NetworkMode::Attached,
-            networks: [(network.id, EndpointSettings::default())].into(),
+            networks: [(network.id, Box::default())].into(),
             addresses: Default::default(),
             restarts: Default::default(),
             run: Run::Running {

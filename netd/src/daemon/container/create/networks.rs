@@ -24,7 +24,7 @@ pub(super) fn resolve(
     state: &State,
     host: &mut HostConfig,
     asked: HashMap<String, models::EndpointSettings>,
-) -> Result<(NetworkMode, BTreeMap<NetworkId, EndpointSettings>)> {
+) -> Result<(NetworkMode, BTreeMap<NetworkId, Box<EndpointSettings>>)> {
     let mode = usual(state, host.network_mode.as_deref().unwrap_or_default()).to_owned();
     if mode.starts_with("container:") {
         alone(&mode, asked)?;
@@ -42,7 +42,7 @@ pub(super) fn resolve(
                 Error::Invalid(format!("invalid config for network {name}: {error}"))
             })?;
         may_join(main, network)?;
-        if networks.insert(network.id, settings).is_some() {
+        if networks.insert(network.id, Box::new(settings)).is_some() {
             return Err(Error::invalid(format!(
                 "network {} is named twice",
                 network.name
