@@ -11,7 +11,7 @@ RUNTIMES := containerd:containerd dockerd:docker.io docker:docker.io docker:dock
 BENCH_PACKAGES := netavark aardvark-dns dnsmasq-base dnsperf
 PROGRAMS := netd rnet rnet-shim rnet-oci rnet-cni rnet-netavark
 # the names that rnet-cni has in a directory of its own, for those who look for the reference plugins
-CNI_NAMES := rnet bridge portmap firewall tuning bandwidth loopback dnsname
+CNI_NAMES := rnet bridge portmap firewall tuning bandwidth loopback host-local dnsname
 
 CARGO ?= cargo
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)

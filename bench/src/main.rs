@@ -62,7 +62,7 @@ fn all(tables: &[Named], scale: Scale) -> Result<()> {
     let mut incomplete = Vec::new();
     for &table in tables {
         // a lab is apart already
-        let ran = if table == Named::Netd {
+        let ran = if matches!(table, Named::Netd | Named::Docker) {
             table.run(scale)
         } else {
             apart::run(table, scale)

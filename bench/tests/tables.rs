@@ -55,6 +55,16 @@ fn the_table_of_names_is_complete() {
 }
 
 #[test]
+fn the_table_of_doors_is_complete() {
+    is_complete("doors");
+}
+
+#[test]
+fn the_table_of_docker_s_containers_is_complete() {
+    is_complete("docker");
+}
+
+#[test]
 fn the_table_of_the_daemon_is_complete() {
     is_complete("netd");
 }

@@ -30,8 +30,8 @@ pub(crate) enum CallError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It took too long.
-    #[error("netd did not answer within {} s", DEADLINE.as_secs())]
-    Deadline,
+    #[error("netd did not answer within {} s: is it busy?", .0.as_secs())]
+    Deadline(Duration),
     /// The daemon's own words.
     #[error("{message}")]
     Refused { status: u16, message: String },
@@ -40,12 +40,14 @@ pub(crate) enum CallError {
 /// The daemon behind a socket.
 pub(crate) struct Netd {
     socket: PathBuf,
+    deadline: Duration,
 }
 
 impl Netd {
     pub(crate) fn at(socket: &Path) -> Self {
         Self {
             socket: socket.to_owned(),
+            deadline: DEADLINE,
         }
     }
 
@@ -74,8 +76,8 @@ impl Netd {
             .map_err(|error| self.unreachable(error))?;
         runtime.block_on(async {
             let exchange = self.exchange(method, path, body);
-            let answer = tokio::time::timeout(DEADLINE, exchange).await;
-            answer.map_err(|_| CallError::Deadline)?
+            let answer = tokio::time::timeout(self.deadline, exchange).await;
+            answer.map_err(|_| CallError::Deadline(self.deadline))?
         })
     }
 
@@ -134,4 +136,42 @@ impl Netd {
 /// A name as one segment of a path, or a value of a query.
 pub(crate) fn segment(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// Where nobody answers, but somebody may listen.
+    fn silent() -> (tempfile::TempDir, Netd) {
+        let directory = tempfile::tempdir().unwrap();
+        let netd = Netd {
+            socket: directory.path().join("sock"),
+            deadline: Duration::from_millis(50),
+        };
+        (directory, netd)
+    }
+
+    #[test]
+    fn one_that_is_away_and_one_that_never_answers_are_told_apart() {
+        let (_directory, netd) = silent();
+        let away = netd.get("/_ping").unwrap_err();
+        assert!(matches!(away, CallError::Unreachable { .. }), "{away}");
+        let _listener = UnixListener::bind(&netd.socket).unwrap();
+        let late = netd.get("/_ping").unwrap_err();
+        assert!(matches!(late, CallError::Deadline(_)), "{late}");
+    }
+
+    #[test]
+    fn one_that_breaks_off_is_as_good_as_away() {
+        let (_directory, netd) = silent();
+        let listener = UnixListener::bind(&netd.socket).unwrap();
+        let broken = std::thread::scope(|scope| {
+            scope.spawn(|| drop(listener.accept()));
+            netd.get("/_ping").unwrap_err()
+        });
+        assert!(matches!(broken, CallError::Unreachable { .. }), "{broken}");
+    }
 }

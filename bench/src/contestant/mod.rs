@@ -1,6 +1,7 @@
 //! Those who attach endpoints: each in a world of its own, with a bridge of its own.
 
 mod cni;
+mod door;
 mod floor;
 mod netavark;
 mod rnet;
@@ -13,6 +14,7 @@ use anyhow::Result;
 use rnet_model::SandboxId;
 
 pub(crate) use cni::Cni;
+pub(crate) use door::Door;
 pub(crate) use floor::Floor;
 pub(crate) use netavark::Netavark;
 pub(crate) use rnet::Rnet;

@@ -74,7 +74,7 @@ impl Contestant for Netavark {
     }
 }
 
-fn request(number: u16, ports: u16) -> String {
+pub(super) fn request(number: u16, ports: u16) -> String {
     let first = host_port(number);
     let port = |host_port| {
         json!({

@@ -2,6 +2,7 @@
 
 mod attach;
 mod connections;
+mod doors;
 mod names;
 mod netd;
 mod networks;
@@ -28,6 +29,10 @@ pub(crate) enum Named {
     Connections,
     /// The DNS server.
     Dns,
+    /// Attaching through CNI and netavark's commands, beside their own plugins.
+    Doors,
+    /// Docker's own bridge, and rnet under docker.
+    Docker,
     /// The daemon: its memory, what it does when idle, how long its start takes.
     Netd,
 }
@@ -41,6 +46,8 @@ impl Named {
         Self::Publish,
         Self::Connections,
         Self::Dns,
+        Self::Doors,
+        Self::Docker,
         Self::Netd,
     ];
 
@@ -60,6 +67,8 @@ impl Named {
             Self::Publish => publish::run(scale),
             Self::Connections => connections::run(scale),
             Self::Dns => names::run(scale),
+            Self::Doors => doors::run(scale),
+            Self::Docker => doors::run_docker(scale),
             Self::Netd => netd::run(scale),
         }
     }

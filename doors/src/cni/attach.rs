@@ -121,14 +121,18 @@ fn request(config: &Config, wanted: &Wanted, attachment: &Attachment) -> Result<
     }))
 }
 
+/// An address, with or without a prefix length.
+pub(super) fn address(text: &str) -> Result<IpAddr, CniError> {
+    let bare = text.split('/').next().unwrap_or_default();
+    bare.parse()
+        .map_err(|_| CniError::new(Code::InvalidConfig, format!("invalid IP address {text:?}")))
+}
+
 /// One address a family, with or without a prefix length, which is the subnet's in any case.
 fn addresses<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Value, CniError> {
     let mut config = Map::new();
     for text in texts {
-        let bare = text.split('/').next().unwrap_or_default();
-        let address: IpAddr = bare.parse().map_err(|_| {
-            CniError::new(Code::InvalidConfig, format!("invalid IP address {text:?}"))
-        })?;
+        let address = address(text)?;
         let key = if address.is_ipv4() {
             "IPv4Address"
         } else {

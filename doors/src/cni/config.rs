@@ -194,20 +194,18 @@ impl Config {
         read().map_err(|error| decode(&error.to_string()))
     }
 
+    /// Some of its keys, whosever they are.
+    pub(super) fn keys<T: DeserializeOwned>(&self) -> Result<T, CniError> {
+        read_keys(self.keys.clone())
+    }
+
     /// The keys that are the plugin's own.
     ///
     /// One that is not known is refused: whoever wrote it means something by it.
     pub(super) fn own_keys<T: DeserializeOwned>(&self) -> Result<T, CniError> {
         let mut own = self.keys.clone();
         own.retain(|key, _| !COMMON.contains(&key.as_str()) && !key.starts_with("cni.dev/"));
-        serde_json::from_value(own.into()).map_err(|error| {
-            let message = error.to_string();
-            let code = match message.starts_with("unknown field") {
-                true => Code::UnsupportedField,
-                false => Code::InvalidConfig,
-            };
-            CniError::new(code, format!("network configuration: {message}"))
-        })
+        read_keys(own)
     }
 
     /// The names that the container is to have on this network.
@@ -251,6 +249,17 @@ impl Config {
 
 fn socket() -> PathBuf {
     SOCKET.into()
+}
+
+fn read_keys<T: DeserializeOwned>(keys: Map<String, Value>) -> Result<T, CniError> {
+    serde_json::from_value(keys.into()).map_err(|error| {
+        let message = error.to_string();
+        let code = match message.starts_with("unknown field") {
+            true => Code::UnsupportedField,
+            false => Code::InvalidConfig,
+        };
+        CniError::new(code, format!("network configuration: {message}"))
+    })
 }
 
 fn decode(error: &str) -> CniError {

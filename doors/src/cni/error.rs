@@ -19,6 +19,7 @@ pub(super) enum Code {
     UnsupportedField = 2,
     UnknownContainer = 3,
     InvalidEnvironment = 4,
+    InputOutput = 5,
     Decode = 6,
     InvalidConfig = 7,
     TryAgain = 11,
@@ -64,7 +65,7 @@ impl CniError {
 impl From<CallError> for CniError {
     fn from(error: CallError) -> Self {
         let code = match &error {
-            CallError::Unreachable { .. } | CallError::Deadline => Code::TryAgain,
+            CallError::Unreachable { .. } | CallError::Deadline(_) => Code::TryAgain,
             CallError::Refused { status, .. } => match status {
                 404 => Code::UnknownContainer,
                 400 | 501 => Code::InvalidConfig,
@@ -77,6 +78,31 @@ impl From<CallError> for CniError {
             code,
             message: error.to_string(),
             details: cause.unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_netd_answers_has_a_code_that_runtimes_act_on() {
+        let refused = |status| CallError::Refused {
+            status,
+            message: "m".to_owned(),
+        };
+        for (error, code) in [
+            (CallError::Deadline(Duration::from_secs(60)), 11),
+            (refused(404), 3),
+            (refused(400), 7),
+            (refused(409), 100),
+            (refused(500), 102),
+        ] {
+            let document = CniError::from(error).document("1.0.0");
+            assert_eq!(document["code"], code, "{document}");
         }
     }
 }

@@ -1,12 +1,16 @@
 //! The plugins that this program is, by the name it is run under: rnet's own, and the reference plugins'.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 use super::attach::{self, Attach};
 use super::config::Config;
 use super::error::{CniError, Code};
 use super::invocation::Attachment;
-use super::reference::{Bandwidth, Dnsname, Firewall, Loopback, Portmap, Tuning, bridge};
+use super::reference::{
+    Bandwidth, Dnsname, Firewall, HostLocal, Loopback, Portmap, Tuning, bridge,
+};
 use crate::netd::CallError;
 use crate::sandboxes::Sandboxes;
 
@@ -54,6 +58,7 @@ pub(super) fn named(name: &str) -> &'static dyn Plugin {
         "firewall" => &Firewall,
         "tuning" => &Tuning,
         "bandwidth" => &Bandwidth,
+        "host-local" => &HostLocal,
         "loopback" => &Loopback,
         "dnsname" => &Dnsname,
         _ => &Attach(attach::wanted),
@@ -81,6 +86,14 @@ impl Call {
             },
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The addresses that are asked for, in whichever of the three ways (CONVENTIONS.md).
+    pub(super) fn asked(&self) -> Result<Vec<IpAddr>, CniError> {
+        let config = &self.config;
+        let texts = config.runtime_config.ips.iter().chain(&config.args.cni.ips);
+        let texts = texts.chain(self.attachment.arguments.get("IP"));
+        texts.map(|text| attach::address(text)).collect()
     }
 
     /// The result of the plugins before, for one that adds nothing to it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use rnet_model::{ENDPOINT_SYSCTLS, HostFacts, IfName, Mtu, Network};
+use rnet_model::{Bandwidth, ENDPOINT_SYSCTLS, HostFacts, IfName, Mtu, Network};
 
 use super::reach::Reach;
 use super::value::{boolean, invalid, parse, within};
@@ -26,6 +26,11 @@ const ADVERTISE_MESSAGES: &str = "com.docker.network.advertise_addr_nmsgs";
 const ADVERTISE_INTERVAL: &str = "com.docker.network.advertise_addr_ms";
 /// Already in the endpoint's interface name when a driver sees it.
 const ENDPOINT_IFNAME: &str = "com.docker.network.endpoint.ifname";
+
+/// Already among the endpoint's names when a driver sees it.
+const ENDPOINT_NAME: &str = "rnet.name";
+/// Everything below this is an option of rnet's own.
+const RNETS: &str = "rnet.";
 
 /// Everything below this is Docker's, so a label there that no one knows is a mistake.
 const DOCKERS: &str = "com.docker.network.";
@@ -131,10 +136,17 @@ impl Options {
 
 /// Checks the options of an endpoint, all of which are the same for every driver.
 pub(super) fn check_endpoint(options: &BTreeMap<String, String>) -> Result<(), DriverError> {
+    let known = [ENDPOINT_IFNAME, ENDPOINT_SYSCTLS, ENDPOINT_NAME];
+    let known = known.into_iter().chain(Bandwidth::OPTIONS);
     options
-        .iter()
-        .filter(|(label, _)| ![ENDPOINT_IFNAME, ENDPOINT_SYSCTLS].contains(&label.as_str()))
-        .try_for_each(|(label, _)| refuse(label))
+        .keys()
+        .filter(|label| known.clone().all(|known| known != label.as_str()))
+        .try_for_each(|label| match label.starts_with(RNETS) {
+            true => Err(DriverError::UnknownOption {
+                label: label.clone(),
+            }),
+            false => refuse(label),
+        })
 }
 
 /// Refuses what the user could believe to be in force.
@@ -240,6 +252,9 @@ mod tests {
         assert_eq!(check(ENDPOINT_IFNAME), Ok(()));
         assert_eq!(check("my.label"), Ok(()));
         assert_eq!(check(ENDPOINT_SYSCTLS), Ok(()));
-        assert!(check("com.docker.network.endpoint.ifnam").is_err());
+        assert_eq!(check("rnet.egress_rate"), Ok(()));
+        for misspelt in ["com.docker.network.endpoint.ifnam", "rnet.egres_rate"] {
+            assert!(check(misspelt).is_err(), "{misspelt}");
+        }
     }
 }

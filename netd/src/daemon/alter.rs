@@ -107,18 +107,20 @@ impl Daemon {
     /// Records an endpoint and lets the kernel and the resolver follow.
     fn let_be(&self, endpoint: Endpoint) -> Result<()> {
         let (id, sandbox, resources) = (endpoint.id, endpoint.sandbox, endpoint.resources.clone());
-        let gone: Vec<_> = {
-            let mut state = self.state();
+        // while it is on record: of what a crash leaves half removed, nothing may be forgotten
+        let gone: Vec<Resource> = self.read(|state| {
             let recorded = state.endpoint(id).into_iter().flat_map(|it| &it.resources);
             let gone = recorded.filter(|it| is_limit(it) && !resources.contains(it));
-            let gone = gone.cloned().collect();
+            gone.cloned().collect()
+        });
+        if let Some(error) = self.hands.kernel.remove_all(&gone).into_iter().next() {
+            return Err(error.into());
+        }
+        {
+            let mut state = self.state();
             let mark = state.addresses(endpoint.network).mark(&endpoint, &[]);
             let changes = vec![Change::PutEndpoint(endpoint), Change::PutMark(mark)];
             self.commit(&mut state, changes)?;
-            gone
-        };
-        if let Some(error) = self.hands.kernel.remove_all(&gone).into_iter().next() {
-            return Err(error.into());
         }
         self.build_endpoints(&resources, &[id])?;
         self.publish_names(sandbox, &[id])?;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod alter;
 mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,7 +93,7 @@ impl Stage {
 
 fn request(network: NetworkId) -> EndpointRequest {
     let settings = EndpointSettings {
-        driver_options: BTreeMap::new(),
+        driver_options: limits("1m"),
         ..Default::default()
     };
     EndpointRequest {
@@ -101,6 +102,13 @@ fn request(network: NetworkId) -> EndpointRequest {
         names: vec!["c1".into()],
         before: Vec::new(),
     }
+}
+
+/// Endpoint options that limit what a container receives and sends.
+fn limits(rate: &str) -> BTreeMap<String, String> {
+    ["rnet.ingress_rate", "rnet.egress_rate"]
+        .map(|option| (option.to_owned(), rate.to_owned()))
+        .into()
 }
 
 fn seen(machine: &Machine, daemon: &Daemon) -> Seen {

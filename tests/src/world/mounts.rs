@@ -1,4 +1,4 @@
-//! The lab's view of file systems: its own `/etc`, `/run`, `/var/lib`, `/proc` and `/sys`; the rest is this machine's.
+//! The lab's view of file systems: its own `/etc`, `/run`, `/var/lib`, `/var/tmp`, `/proc` and `/sys`; the rest is this machine's.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn part_from_machine() -> Result<()> {
 
 /// Mounts what the lab has of its own; everything is in memory, and gone with the lab.
 pub(super) fn make_private() -> Result<()> {
-    for directory in ["/run", "/var/lib"] {
+    for directory in ["/run", "/var/lib", "/var/tmp"] {
         attach(
             Some("tmpfs"),
             directory,

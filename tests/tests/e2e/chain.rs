@@ -22,7 +22,7 @@ pub(crate) struct Chain {
 /// Puts rnet where [`OURS`] is, under every name it goes by.
 pub(crate) fn install(lab: &Lab) -> Result<()> {
     lab.host(&format!(
-        "mkdir -p {OURS}; for it in bridge portmap firewall tuning bandwidth loopback dnsname rnet; do \
+        "mkdir -p {OURS}; for it in bridge portmap firewall tuning bandwidth loopback host-local dnsname rnet; do \
          ln -sf $(command -v rnet-cni) {OURS}/$it; done"
     ))
     .map(drop)
@@ -86,7 +86,7 @@ impl Chain {
         // what a plugin says against it is on its standard output
         let ran = lab.try_host(&format!(
             "echo '{config}' | CNI_COMMAND={command} CNI_CONTAINERID={container} CNI_IFNAME=eth0 \
-             CNI_NETNS=/run/netns/{container} CNI_PATH={directory} \
+             CNI_NETNS=/run/netns/{container} CNI_PATH={OURS}:{directory} \
              CNI_ARGS='IgnoreUnknown=1;K8S_POD_NAME={container}' {directory}/{kind}"
         ))?;
         let told = ran.stdout.clone();

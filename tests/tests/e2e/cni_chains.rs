@@ -233,3 +233,64 @@ fn a_plugin_behind_one_that_is_not_rnet_s_says_so() -> Result<()> {
         put_away(lab, "pod")
     })
 }
+
+#[test]
+fn another_s_bridge_is_given_addresses_by_rnet_and_tuned_by_it_without_netd() -> Result<()> {
+    on_lab(|lab| {
+        install(lab)?;
+        lab.kill_netd()?;
+        let range =
+            json!({"subnet": "10.5.0.0/24", "rangeStart": "10.5.0.10", "rangeEnd": "10.5.0.11"});
+        let ipam = json!({"type": "host-local", "ranges": [[range]]});
+        let sysctl = json!({"net.core.somaxconn": "500"});
+        let chain = Chain {
+            version: "1.0.0",
+            name: "theirs",
+            plugins: vec![
+                (
+                    THEIRS,
+                    json!({"type": "bridge", "bridge": "theirs0", "isGateway": true, "ipam": ipam}),
+                ),
+                (
+                    OURS,
+                    json!({"type": "tuning", "sysctl": sysctl, "promisc": true}),
+                ),
+            ],
+            runtime: json!({}),
+        };
+        let address = |result: &Value| result["ips"][0]["address"].to_string();
+        for name in ["one", "two", "three"] {
+            pod(lab, name)?;
+        }
+        let one = chain.add(lab, "one")?;
+        let two = chain.add(lab, "two")?;
+        assert_eq!(
+            (address(&one), address(&two)),
+            (r#""10.5.0.10/24""#.into(), r#""10.5.0.11/24""#.into())
+        );
+        let full = format!("{:#}", chain.add(lab, "three").expect_err("there are two"));
+        assert!(full.contains("no address is free"), "{full}");
+        // what failed half-way is undone by its runtime
+        chain.del(lab, "three", &two)?;
+        let found = lab.host(
+            "ip netns exec one cat /proc/sys/net/core/somaxconn; ip -n one -d link show eth0",
+        )?;
+        assert!(
+            found.contains("500") && found.contains("promiscuity 1"),
+            "{found}"
+        );
+        chain.check(lab, "one", &one)?;
+        chain.del(lab, "one", &one)?;
+        assert_eq!(address(&chain.add(lab, "three")?), r#""10.5.0.10/24""#);
+        for name in ["two", "three"] {
+            chain.del(lab, name, &two)?;
+        }
+        let left = lab.host("ls /var/lib/cni/networks/theirs")?;
+        assert_eq!(left, "last_reserved_ip.0");
+        lab.host(&format!(
+            "ip link delete theirs0; for it in one two three; do ip netns delete $it; done; umount /run/netns; \
+             rm -r {OURS} /var/lib/cni"
+        ))?;
+        lab.start_netd()
+    })
+}

@@ -32,6 +32,7 @@ mod many;
 mod mtu;
 mod names_kept;
 mod namespaces;
+mod netavark_plugin;
 mod podman;
 mod port_ranges;
 mod ports;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use rnet_tests::{Lab, eventually};
 use serde_json::Value;
 
+use crate::chain::{OURS, install};
 use crate::{idle, on_lab, page, reaches};
 
 /// Where podman keeps everything of its own on the lab host.
@@ -36,6 +37,16 @@ END"
     .map(drop)
 }
 
+/// The same, in the mode where podman attaches by CNI: rnet is there under the names of the plugins it writes.
+fn set_up_cni(lab: &Lab) -> Result<()> {
+    set_up(lab)?;
+    install(lab)?;
+    lab.host(&format!(
+        "cd {HOME}; sed -i -e 's/\"netavark\"/\"cni\"/' -e '$a cni_plugin_dirs = [\"{OURS}\"]' containers.conf"
+    ))
+    .map(drop)
+}
+
 /// Removes what podman and runc keep for another time.
 pub(crate) fn put_away(lab: &Lab) -> Result<()> {
     // it is a mount once a namespace was made
@@ -58,7 +69,7 @@ pub(crate) fn podman(lab: &Lab, line: &str) -> Result<String> {
 
 pub(crate) fn command() -> String {
     format!(
-        "CONTAINERS_CONF={HOME}/containers.conf podman --root {HOME}/root --runroot {HOME}/runroot \
+        "DOCKER_CONFIG= CONTAINERS_CONF={HOME}/containers.conf podman --root {HOME}/root --runroot {HOME}/runroot \
          --tmpdir {HOME}/tmp --storage-driver vfs"
     )
 }
@@ -143,6 +154,46 @@ fn what_podman_asks_and_rnet_does_not_do_is_refused() -> Result<()> {
         );
         assert_eq!(lab.host("rnet network ls -q --filter type=custom")?, "");
         podman(lab, "network rm odd")?;
+        put_away(lab)
+    })
+}
+
+#[test]
+fn podman_in_its_cni_mode_is_on_rnet_s_networks_by_what_it_writes_for_the_reference_plugins()
+-> Result<()> {
+    on_lab(|lab| {
+        set_up_cni(lab)?;
+        podman(lab, "network create --subnet 10.90.0.0/24 pods")?;
+        let written = lab.host(&format!("cat {HOME}/networks/*.conflist"))?;
+        for plugin in ["bridge", "portmap", "firewall", "tuning", "dnsname"] {
+            assert!(
+                written.contains(&format!("\"{plugin}\"")),
+                "{plugin}: {written}"
+            );
+        }
+        let serve = "sh -c 'httpd -f -p 80 -h /www'";
+        let flags =
+            "--network pods --network-alias shop -p 8080:80 --mac-address 02:00:00:00:00:99";
+        run(lab, "web", flags, serve)?;
+        idle(lab, "own", "--network pods")?;
+        for name in ["web", "shop"] {
+            assert!(reaches(lab, "own", name)?, "{name}");
+        }
+        eventually(|| podman(lab, "exec web ping -c 1 -W 2 own"))?;
+        for machine in ["host", "outside"] {
+            assert_eq!(page(lab, machine, "http://192.0.2.1:8080/")?, "podman");
+        }
+        let link = podman(lab, "exec web ip link show eth0")?;
+        assert!(link.contains("02:00:00:00:00:99"), "{link}");
+        let shown = podman(lab, "inspect -f '{{json .NetworkSettings.Networks}}' web")?;
+        assert!(shown.contains("10.90.0.2"), "{shown}");
+        lab.restart_netd()?;
+        assert_eq!(page(lab, "outside", "http://192.0.2.1:8080/")?, "podman");
+
+        podman(lab, "rm -f -t 0 web")?;
+        lab.host("rnet rm -f own; rnet network rm pods")?;
+        podman(lab, "network rm pods")?;
+        lab.host(&format!("rm -rf {OURS} /var/lib/cni"))?;
         put_away(lab)
     })
 }

@@ -1,13 +1,14 @@
 //! What `host-local` is told of addresses, as rnet's subnets.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rnet_model::Cidr;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::unsupported;
-use crate::cni::config::{Dns, Range, Subnet};
+use crate::cni::config::{Config, Dns, Range, Subnet};
 use crate::cni::error::{CniError, Code};
 use crate::resolv_conf::ResolvConf;
 
@@ -25,15 +26,15 @@ pub(super) struct Ipam {
     ranges: Vec<Vec<Range>>,
     routes: Vec<Route>,
     /// `netd` has its own books.
-    #[serde(rename = "dataDir")]
-    _data_dir: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
     resolv_conf: Option<PathBuf>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Route {
     dst: Cidr,
+    #[serde(skip_serializing_if = "Option::is_none")]
     gw: Option<IpAddr>,
 }
 
@@ -87,6 +88,16 @@ impl Ipam {
         }))
     }
 
+    /// The routes as a result has them.
+    pub(super) fn shown_routes(&self) -> Value {
+        json!(self.routes)
+    }
+
+    /// Where leases are kept in files.
+    pub(super) fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
     fn all(&self) -> impl Iterator<Item = Range> {
         let old = self.subnet.as_ref().map(|subnet| Range {
             subnet: subnet.clone(),
@@ -96,6 +107,58 @@ impl Ipam {
         });
         old.into_iter().chain(self.ranges.iter().flatten().cloned())
     }
+}
+
+/// Addresses that follow each other, to lease from.
+pub(super) struct Span {
+    pub(super) subnet: Cidr,
+    pub(super) gateway: IpAddr,
+    first: u128,
+    last: u128,
+}
+
+impl Span {
+    pub(super) fn has(&self, wanted: IpAddr) -> bool {
+        let number = bits(wanted);
+        wanted.is_ipv4() == self.subnet.is_ipv4() && (self.first..=self.last).contains(&number)
+    }
+
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let v4 = self.subnet.is_ipv4();
+        (self.first..=self.last).map(move |it| address(it, v4))
+    }
+}
+
+/// The sets of ranges that each give an address.
+pub(super) fn spans(ipam: &Ipam, config: &Config) -> Result<Vec<Vec<Span>>, CniError> {
+    let old = ipam.all().take(usize::from(ipam.subnet.is_some()));
+    let old = old.map(|range| vec![range]);
+    let sets = old.chain(ipam.ranges.iter().cloned());
+    let sets = sets.chain(config.runtime_config.ip_ranges.iter().cloned());
+    sets.map(|set| set.iter().map(span).collect()).collect()
+}
+
+/// Without its first address, which is the gateway's unless another is, and the last of IPv4.
+fn span(range: &Range) -> Result<Span, CniError> {
+    let invalid = |message: String| CniError::new(Code::InvalidConfig, message);
+    let subnet: Cidr = range
+        .subnet
+        .parse()
+        .map_err(|error| invalid(format!("subnet {:?}: {error}", range.subnet)))?;
+    let (first, last) = ends(subnet);
+    let (first, last) = (first + 1, last - u128::from(subnet.is_ipv4()));
+    let within = |given: Option<IpAddr>, or: u128| match given {
+        Some(it) if !subnet.contains(it) => Err(invalid(format!("{it} is not in {subnet}"))),
+        it => Ok(it.map_or(or, bits)),
+    };
+    Ok(Span {
+        subnet,
+        gateway: range
+            .gateway
+            .unwrap_or_else(|| address(first, subnet.is_ipv4())),
+        first: within(range.range_start, first)?,
+        last: within(range.range_end, last)?,
+    })
 }
 
 /// A range as a subnet with the prefix that it is leased from.
@@ -133,17 +196,20 @@ pub(in crate::cni) fn subnet_of(range: &Range) -> Result<Subnet, CniError> {
     })
 }
 
-/// The prefix within a subnet whose addresses are those, but for one at each end.
+/// The prefix within a subnet whose addresses are those, or those but for one at an end.
 fn prefix_of(subnet: Cidr, start: u128, end: u128) -> Option<Cidr> {
     let width = if subnet.is_ipv4() { 32 } else { 128 };
-    (subnet.prefix()..=width).find_map(|prefix| {
-        let size_less_one = mask(width - prefix);
-        let first = start & !size_less_one;
-        let last = first | size_less_one;
-        let near = start - first <= 1 && end <= last && last - end <= 1;
-        let cidr = Cidr::new(address(first, subnet.is_ipv4()), prefix).ok()?;
-        (near && subnet.contains(cidr.ip())).then_some(cidr)
-    })
+    let prefixes = |least: u128| {
+        (subnet.prefix()..=width).find_map(|prefix| {
+            let size_less_one = mask(width - prefix);
+            let first = start & !size_less_one;
+            let last = first | size_less_one;
+            let near = start - first <= least && end <= last && last - end <= least;
+            let cidr = Cidr::new(address(first, subnet.is_ipv4()), prefix).ok()?;
+            (near && subnet.contains(cidr.ip())).then_some(cidr)
+        })
+    };
+    prefixes(0).or_else(|| prefixes(1))
 }
 
 fn ends(subnet: Cidr) -> (u128, u128) {

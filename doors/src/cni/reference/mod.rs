@@ -3,7 +3,7 @@
 //! ```text
 //! bridge     makes the network and attaches     portmap    publishes, by netd    firewall  the policy stands already
 //! tuning     in the container                   bandwidth  limits, by netd       dnsname   names, by netd
-//! loopback   in the container
+//! loopback   in the container                   host-local leases, for plugins that are not rnet's
 //! ```
 //! A key that is not known is refused, and so is one that asks for what rnet does not do.
 
@@ -11,7 +11,9 @@ mod bandwidth;
 pub(super) mod bridge;
 mod dnsname;
 mod firewall;
+mod host_local;
 mod ipam;
+mod leases;
 mod loopback;
 mod portmap;
 mod tuning;
@@ -19,6 +21,7 @@ mod tuning;
 pub(super) use bandwidth::Bandwidth;
 pub(super) use dnsname::Dnsname;
 pub(super) use firewall::Firewall;
+pub(super) use host_local::HostLocal;
 pub(super) use ipam::subnet_of;
 pub(super) use loopback::Loopback;
 pub(super) use portmap::Portmap;

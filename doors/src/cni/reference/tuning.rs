@@ -142,7 +142,8 @@ fn sysctl_path(name: &str, ifname: &str) -> Option<PathBuf> {
     let is_plain = path
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
-    (is_plain && path.starts_with("net")).then(|| Path::new("/proc/sys").join(path))
+    (is_plain && !slashed.starts_with('/') && path.starts_with("net"))
+        .then(|| Path::new("/proc/sys").join(path))
 }
 
 /// Lets `netd` know what an interface of its own is given, so that it does not set that back.
