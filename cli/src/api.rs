@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::tls::Certificates;
 use crate::wire::Wire;
 
 /// `stop` and `wait` take as long as the container does.
@@ -36,8 +37,8 @@ pub(crate) struct Api {
 
 impl Api {
     /// Prepares to talk to `host`; the first call connects.
-    pub(crate) fn new(host: Host) -> Result<Self> {
-        let wire = Wire::new(host);
+    pub(crate) fn new(host: Host, certificates: &Certificates) -> Result<Self> {
+        let wire = Wire::new(host, certificates)?;
         let carrier = wire.clone();
         let transport = move |request: BollardRequest| {
             let wire = carrier.clone();

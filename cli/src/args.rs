@@ -8,15 +8,18 @@ use crate::container::{
 };
 use crate::error::Result;
 use crate::host::{self, Host};
+use crate::tls::Certificates;
 use crate::{image, inspect, login, network, oci, sandbox, system, volume};
 
 /// Containers and the networks between them
 #[derive(Parser)]
 #[command(name = "rnet", version)]
 pub(crate) struct Line {
-    /// The socket netd listens on
+    /// Where netd listens: unix:///path/to/rnet.sock or tcp://NAME:PORT
     #[arg(short = 'H', long, global = true, help_heading = "Daemon", env = "RNET_HOST", default_value = host::DEFAULT)]
     host: Host,
+    #[command(flatten)]
+    certificates: Certificates,
     #[command(subcommand)]
     command: Command,
 }
@@ -84,7 +87,7 @@ enum Command {
 impl Line {
     /// Does what the line says; the exit code is the command's own, or the container's.
     pub(crate) async fn run(self) -> Result<u8> {
-        let api = &Api::new(self.host)?;
+        let api = &Api::new(self.host, &self.certificates)?;
         match self.command {
             Command::Network(command) => command.run(api).await,
             Command::Image(command) => command.run(api).await,

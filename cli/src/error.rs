@@ -14,7 +14,7 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(
-        "cannot connect to netd at {host}: is it running? start netd, or name its socket by -H or RNET_HOST"
+        "cannot connect to netd at {host}: is it running? start netd, or name it by -H or RNET_HOST"
     )]
     Connect {
         host: Host,
@@ -25,6 +25,20 @@ pub(crate) enum Error {
         "no rights to talk to netd at {host}: run rnet as root or as a member of the socket's group"
     )]
     Rights {
+        host: Host,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot use {path} for TLS", path = path.display())]
+    Certificate {
+        path: PathBuf,
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    #[error(
+        "netd at {host} and rnet do not trust each other: look at --tlscacert, --tlscert and --tlskey"
+    )]
+    Trust {
         host: Host,
         #[source]
         source: io::Error,

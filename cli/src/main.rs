@@ -16,6 +16,7 @@ mod sandbox;
 mod show;
 mod stream;
 mod system;
+mod tls;
 mod volume;
 mod wire;
 

@@ -1,4 +1,4 @@
-//! The wire to `netd`: one HTTP/1.1 connection over its unix socket for each request.
+//! The wire to `netd`: one HTTP/1.1 connection for each request, over its unix socket, or over TCP within TLS.
 
 use std::error::Error as StdError;
 use std::io;
@@ -8,20 +8,35 @@ use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::tls::Certificates;
 
 /// Carries requests to the daemon, the client library's and our own.
 #[derive(Clone)]
 pub(crate) struct Wire {
     host: Host,
+    /// What a connection over TCP is made safe by.
+    tls: Option<TlsConnector>,
 }
 
+/// A connection, whatever carries it.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 impl Wire {
-    pub(crate) fn new(host: Host) -> Self {
-        Self { host }
+    /// Prepares to talk to `host`, if it is on another machine with these certificates.
+    pub(crate) fn new(host: Host, certificates: &Certificates) -> Result<Self> {
+        let tls = match host {
+            Host::Unix(_) => None,
+            Host::Tcp { .. } => Some(certificates.connector()?),
+        };
+        Ok(Self { host, tls })
     }
 
     /// Sends `request` on a connection of its own; returns as soon as the answer's head is there.
@@ -47,20 +62,36 @@ impl Wire {
         sender.send_request(request).await.map_err(Error::broken)
     }
 
-    async fn connect(&self) -> Result<UnixStream> {
-        let host = || self.host.clone();
-        UnixStream::connect(self.host.path())
-            .await
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::PermissionDenied => Error::Rights {
-                    host: host(),
+    async fn connect(&self) -> Result<Box<dyn Stream>> {
+        match (&self.host, &self.tls) {
+            (Host::Unix(path), _) => {
+                let stream = UnixStream::connect(path).await;
+                Ok(Box::new(stream.map_err(|source| self.unreached(source))?))
+            }
+            (Host::Tcp { name, port }, Some(tls)) => {
+                let invalid = |_| self.unreached(io::ErrorKind::InvalidInput.into());
+                let server = ServerName::try_from(name.clone()).map_err(invalid)?;
+                let stream = TcpStream::connect((name.as_str(), *port)).await;
+                let stream = stream.map_err(|source| self.unreached(source))?;
+                // a keystroke should not wait for more; where it does, it comes late, and no worse
+                let _ = stream.set_nodelay(true);
+                let stream = tls.connect(server, stream).await;
+                let stream = stream.map_err(|source| Error::Trust {
+                    host: self.host.clone(),
                     source,
-                },
-                _ => Error::Connect {
-                    host: host(),
-                    source,
-                },
-            })
+                });
+                Ok(Box::new(stream?))
+            }
+            (Host::Tcp { .. }, None) => Err(self.unreached(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
+    fn unreached(&self, source: io::Error) -> Error {
+        let host = self.host.clone();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => Error::Rights { host, source },
+            _ => Error::Connect { host, source },
+        }
     }
 }
 

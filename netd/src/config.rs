@@ -14,6 +14,9 @@ use serde::Deserialize;
 use crate::daemon::DefaultBridge;
 
 mod bridge;
+mod hosts;
+
+pub use hosts::{Host, Tls};
 
 /// The container networking daemon.
 ///
@@ -41,9 +44,25 @@ struct Options {
     /// Directory for what does not, best on a tmpfs: sandboxes, sockets [default: /run/rnet]
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Where to serve the API [default: unix://RUN_DIR/rnet.sock]
-    #[arg(long, short = 'H', value_name = "unix://PATH")]
-    host: Option<String>,
+    /// Where to serve the API; several times for several places [default: unix://RUN_DIR/rnet.sock]
+    #[arg(long, short = 'H', value_name = "unix://PATH|tcp://ADDRESS:PORT")]
+    #[serde(deserialize_with = "hosts::one_or_many")]
+    host: Vec<String>,
+    /// Whether clients over TCP must show a certificate that --tlscacert vouches for [default: false]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    tlsverify: Option<bool>,
+    /// The certificates of those who vouch for clients
+    #[arg(long, value_name = "FILE")]
+    tlscacert: Option<PathBuf>,
+    /// The certificate that is shown to clients
+    #[arg(long, value_name = "FILE")]
+    tlscert: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, value_name = "FILE")]
+    tlskey: Option<PathBuf>,
+    /// Whether everyone who reaches a TCP host may do as root does [default: false]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    unsafe_plain_tcp: Option<bool>,
     /// Where dockerd finds rnet as a driver of networks and addresses; `none` leaves it out
     /// [default: /run/docker/plugins/rnet.sock]
     #[arg(long, value_name = "PATH")]
@@ -138,8 +157,10 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where what does not is kept.
     pub run_dir: PathBuf,
-    /// The socket the API is served on.
-    pub socket: PathBuf,
+    /// Where the API is served.
+    pub hosts: Vec<Host>,
+    /// What clients over TCP are judged by; without it, everyone is let in.
+    pub tls: Option<Tls>,
     /// The socket dockerd is served on, if it is.
     pub plugin_socket: Option<PathBuf>,
     /// The containers' monitor program.
@@ -161,22 +182,17 @@ pub struct Config {
 impl Flags {
     /// Reads the file, if one is named, and settles every question.
     pub fn settle(self) -> Result<Config> {
-        let file = self
+        let mut file = self
             .config
             .as_deref()
             .map(read)
             .transpose()?
             .unwrap_or_default();
-        let flags = self.options;
+        let mut flags = self.options;
         let bridge = bridge::settle(&flags, &file)?;
-        let run_dir = flags
-            .run_dir
-            .or(file.run_dir)
-            .unwrap_or_else(|| "/run/rnet".into());
-        let socket = match flags.host.or(file.host) {
-            Some(host) => socket(&host)?,
-            None => run_dir.join("rnet.sock"),
-        };
+        let run_dir = flags.run_dir.take().or(file.run_dir.take());
+        let run_dir = run_dir.unwrap_or_else(|| "/run/rnet".into());
+        let (hosts, tls) = hosts::settle(&mut flags, &mut file, &run_dir)?;
         let plugin_socket = flags
             .plugin_socket
             .or(file.plugin_socket)
@@ -188,7 +204,8 @@ impl Flags {
                 .or(file.state_dir)
                 .unwrap_or_else(|| "/var/lib/rnet".into()),
             run_dir,
-            socket,
+            hosts,
+            tls,
             plugin_socket: Some(plugin_socket).filter(|it| it.as_os_str() != "none"),
             shim: flags.shim.or(file.shim).map_or_else(beside_me, Ok)?,
             cgroup_parent: cgroup_parent.unwrap_or_else(|| "rnet".to_owned()),
@@ -227,15 +244,6 @@ fn network_option(text: &str) -> Result<(String, String, String), String> {
     }
 }
 
-fn socket(host: &str) -> Result<PathBuf> {
-    let path = host
-        .strip_prefix("unix://")
-        .filter(|path| path.starts_with('/'));
-    path.map(PathBuf::from).with_context(|| {
-        format!("invalid host {host:?}: unix:// and an absolute path are expected")
-    })
-}
-
 fn beside_me() -> Result<PathBuf> {
     let me = std::env::current_exe().context("cannot find out where netd itself is")?;
     Ok(me.with_file_name("rnet-shim"))
@@ -262,7 +270,7 @@ mod tests {
         let name = &config.bridge.request.options["com.docker.network.bridge.name"];
         assert_eq!(name, "flagbr");
         assert_eq!(config.firewall, FirewallBackend::Iptables);
-        assert_eq!(config.socket, Path::new("/r/rnet.sock"));
+        assert_eq!(config.hosts, [Host::Unix("/r/rnet.sock".into())]);
         assert_eq!(config.cgroup_parent, "rnet");
         let dockers = config.plugin_socket.unwrap();
         assert_eq!(dockers, Path::new("/run/docker/plugins/rnet.sock"));
@@ -306,6 +314,36 @@ mod tests {
         std::fs::write(&file, "state_dir = '/x'\n").unwrap();
         assert!(settle(&["--config", file.to_str().unwrap()]).is_err());
         assert!(settle(&["--firewall", "pf"]).is_err());
-        assert!(settle(&["--host", "tcp://0.0.0.0:2375"]).is_err());
+    }
+
+    #[test]
+    fn tcp_is_served_to_who_is_vouched_for_unless_everyone_is_meant() {
+        let tcp = ["-H", "tcp://192.0.2.1:2376", "-H", "unix:///s"];
+        let with = |more: &[&str]| settle(&[&tcp[..], more].concat());
+        let files = ["--tlscacert", "/ca", "--tlscert", "/c", "--tlskey", "/k"];
+        let verify = [&["--tlsverify"][..], &files].concat();
+        let config = with(&verify).unwrap();
+        assert_eq!(config.hosts.len(), 2);
+        assert_eq!(config.tls.unwrap().ca, Path::new("/ca"));
+        assert_eq!(with(&["--unsafe-plain-tcp"]).unwrap().tls, None);
+        for refused in [
+            &[][..],
+            &["--tlsverify"],
+            &["--tlsverify", "--tlscert", "/c", "--tlskey", "/k"],
+            &["--tlsverify=false"],
+            &files,
+            &[&verify[..], &["--unsafe-plain-tcp"]].concat(),
+        ] {
+            assert!(with(refused).is_err(), "{refused:?}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("netd.toml");
+        std::fs::write(
+            &file,
+            "host = ['unix:///a', 'tcp://lab']\nunsafe-plain-tcp = true\n",
+        )
+        .unwrap();
+        let config = settle(&["--config", file.to_str().unwrap()]).unwrap();
+        assert_eq!(config.hosts[1], Host::Tcp("lab:2376".into()));
     }
 }

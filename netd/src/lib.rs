@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod error;
 pub mod event;
 mod fd;
+pub mod listen;
 pub mod plugin;
 pub mod project;
 pub mod state;

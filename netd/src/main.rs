@@ -1,8 +1,6 @@
 //! `netd`, the daemon: build, run, drain.
 
 use std::convert::Infallible;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,11 +8,11 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use netd::config::{Config, FirewallBackend, Flags};
 use netd::daemon::{Daemon, Hands, Settings};
+use netd::listen::{listen, put_away};
 use netd::plugin::Door;
 use netd::{api, store};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rnet_kernel::{Firewall, Iptables, Netlink, Nftables};
-use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -32,24 +30,29 @@ fn main() -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let (daemon, listener) = build(&config, runtime.handle())?;
+    let (daemon, listeners) = build(&config, runtime.handle())?;
     let door = runtime.block_on(async { dockers_door(config.plugin_socket.as_deref()) });
-    runtime.block_on(run(Arc::clone(&daemon), listener, door))?;
+    runtime.block_on(run(Arc::clone(&daemon), listeners, door))?;
     runtime.block_on(daemon.drain_names());
     daemon.rest();
     tracing::info!("drained");
-    // a removed socket tells clients more than a dead one
-    let _ = std::fs::remove_file(&config.socket);
+    put_away(&config.hosts);
     Ok(())
 }
 
 /// Everything that can refuse to start does so here, before the first client is served.
-fn build(config: &Config, tasks: &Handle) -> Result<(Arc<Daemon>, UnixListener)> {
-    let listener = listen(&config.socket, tasks)?;
-    let daemon = open(config, tasks).inspect_err(|_| {
-        let _ = std::fs::remove_file(&config.socket);
-    })?;
-    Ok((daemon, listener))
+fn build(config: &Config, tasks: &Handle) -> Result<(Arc<Daemon>, Vec<api::Listener>)> {
+    let _context = tasks.enter();
+    let mut listeners = Vec::new();
+    let opened = config.hosts.iter().try_for_each(|host| {
+        listeners.push(listen(host, config.tls.as_ref())?);
+        Ok(())
+    });
+    // the sockets of another netd stay: only those made here are put away
+    let made = &config.hosts[..listeners.len()];
+    let daemon = opened.and_then(|()| open(config, tasks));
+    let daemon = daemon.inspect_err(|_| put_away(made))?;
+    Ok((daemon, listeners))
 }
 
 fn open(config: &Config, tasks: &Handle) -> Result<Arc<Daemon>> {
@@ -87,7 +90,7 @@ fn firewall(backend: FirewallBackend) -> Result<Arc<dyn Firewall>> {
 }
 
 /// Serves until it is told to stop; requests under way are finished.
-async fn run(daemon: Arc<Daemon>, listener: UnixListener, door: Option<Door>) -> Result<()> {
+async fn run(daemon: Arc<Daemon>, listeners: Vec<api::Listener>, door: Option<Door>) -> Result<()> {
     let closing = CancellationToken::new();
     let close = closing.clone().drop_guard();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
@@ -111,7 +114,7 @@ async fn run(daemon: Arc<Daemon>, listener: UnixListener, door: Option<Door>) ->
         }
     };
     let serve = async {
-        let served = api::serve(listener, Arc::clone(&daemon), stop);
+        let served = api::serve(listeners, Arc::clone(&daemon), stop);
         tokio::join!(served, dockers).0
     };
     let served = tokio::select! {
@@ -137,31 +140,6 @@ fn dockers_door(socket: Option<&Path>) -> Option<Door> {
         tracing::info!("dockerd is not served on {}: {error}", socket.display());
     });
     opened.ok()
-}
-
-/// The API's socket, in place of one that a dead daemon left.
-fn listen(socket: &Path, tasks: &Handle) -> Result<UnixListener> {
-    if UnixStream::connect(socket).is_ok() {
-        bail!(
-            "another netd serves {}: stop it, or give this one another --host",
-            socket.display()
-        );
-    }
-    let directory = socket
-        .parent()
-        .context("the socket's path has no directory")?;
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("cannot make directory {}", directory.display()))?;
-    // only a dead daemon's socket makes room: whatever else is there, binding will say
-    if std::fs::metadata(socket).is_ok_and(|file| file.file_type().is_socket()) {
-        let _ = std::fs::remove_file(socket);
-    }
-    let _context = tasks.enter();
-    let listener = UnixListener::bind(socket)
-        .with_context(|| format!("cannot listen on {}", socket.display()))?;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o660))
-        .with_context(|| format!("cannot set the rights of {}", socket.display()))?;
-    Ok(listener)
 }
 
 /// Each sandbox with names takes two sockets, and each published port one more.

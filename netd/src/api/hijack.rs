@@ -21,12 +21,13 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncWriteExt, Interest, copy};
+use tokio::io::{AsyncWriteExt, Interest, copy, split};
 use tokio::net::UnixStream;
 use tokio::time::sleep;
 use tokio_util::io::ReaderStream;
 
 use super::Api;
+use super::connection::Connection;
 use crate::fd::watched;
 
 /// How long a client has for the headers alone: docker-py loses what it reads along with them.
@@ -133,7 +134,7 @@ fn output(talk: Talk) -> impl Stream<Item = io::Result<Bytes>> + Send {
 
 async fn both_ways(client: Upgraded, mut talk: Talk) -> io::Result<()> {
     let parts = client
-        .downcast::<TokioIo<UnixStream>>()
+        .downcast::<TokioIo<Connection>>()
         .map_err(|_| io::Error::other("a client came over something else than a socket"))?;
     let mut client = parts.io.into_inner();
     while let Some(bytes) = talk.past.next().await {
@@ -152,7 +153,7 @@ async fn both_ways(client: Upgraded, mut talk: Talk) -> io::Result<()> {
             return client.shutdown().await;
         }
     };
-    let (mut from_client, mut to_client) = client.split();
+    let (mut from_client, mut to_client) = split(client);
     let (mut from_process, mut to_process) = process.split();
     let input = async {
         to_process.write_all(&parts.read_buf).await?;
@@ -182,7 +183,7 @@ fn in_event_loop(process: Process) -> io::Result<UnixStream> {
 }
 
 /// Resolves when the client has closed its end, both ways: one that only has no more input still listens.
-fn gone(client: &UnixStream) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
+fn gone(client: &Connection) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
     let duplicate: OwnedFd = client.as_fd().try_clone_to_owned()?;
     // whoever waits for errors alone is told of a hangup, and never of room to write
     let hangup = watched(duplicate, Interest::ERROR)?;
@@ -196,6 +197,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_with_no_more_input_is_not_gone() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let ours = Connection::Unix(ours);
         let gone = gone(&ours).unwrap();
         let mut gone = pin!(gone);
         theirs.shutdown().await.unwrap();

@@ -4,6 +4,7 @@
 
 mod absent;
 mod body;
+mod connection;
 mod container;
 mod error;
 mod events;
@@ -27,6 +28,7 @@ mod time;
 mod version;
 mod volume;
 
+pub use connection::Listener;
 pub use serve::serve;
 
 use std::sync::Arc;

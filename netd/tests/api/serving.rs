@@ -46,7 +46,7 @@ impl Served {
         let closed = async { drop(closed.await) };
         let daemon = Arc::clone(&host.daemon);
         Self {
-            ended: tokio::spawn(netd::api::serve(listener, daemon, closed)),
+            ended: tokio::spawn(netd::api::serve(vec![listener.into()], daemon, closed)),
             host,
             socket,
             close,

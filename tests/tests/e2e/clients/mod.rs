@@ -7,6 +7,7 @@ mod docker_day;
 mod docker_objects;
 mod docker_py;
 mod terminal;
+mod tls;
 
 use std::path::PathBuf;
 
