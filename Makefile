@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 PACKAGES := busybox-static containernetworking-plugins curl docker-compose iproute2 iptables nftables openssl podman procps \
 	python3-venv runc
-# stock clients that are no packages, or come in one with a daemon
+# clients of the API that are no packages
 CLIENTS := $(or $(CARGO_TARGET_DIR),target)/clients
 # other runtimes, each by a program of it, for a machine may have them from elsewhere; their daemons are not started
 RUNTIMES := containerd:containerd dockerd:docker.io docker:docker.io docker:docker-cli

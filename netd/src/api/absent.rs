@@ -1,18 +1,18 @@
 //! What Docker has and rnet has nothing of, told in a way that its clients understand.
 
-use axum::routing::{any, post};
-use axum::{Json, Router};
+use axum::Json;
 use serde_json::{Value, json};
 
+use super::Answer;
 use super::error::Failure;
-use super::{Answer, Api};
+use super::routes::{Routes, get, post};
 
-pub(super) fn routes() -> Router<Api> {
-    let mut routes = Router::new().route("/build/prune", post(nothing_built));
+pub(super) fn routes() -> Routes {
+    let mut routes = Routes::new().route("/build/prune", post(nothing_built));
     for kind in ["configs", "nodes", "secrets", "services", "swarm", "tasks"] {
         routes = routes
-            .route(&format!("/{kind}"), any(no_swarm))
-            .route(&format!("/{kind}/{{*rest}}"), any(no_swarm));
+            .route(&format!("/{kind}"), get(no_swarm).post(no_swarm))
+            .route(&format!("/{kind}/{{*rest}}"), get(no_swarm).post(no_swarm));
     }
     routes
 }

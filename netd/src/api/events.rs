@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use bollard_stubs::models::{EventActor, EventMessageTypeEnum as Kind};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
@@ -13,6 +11,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::filter::Filters;
 use super::query::Params;
+use super::routes::{Routes, get};
 use super::time::{moment, reached};
 use super::{Answer, Api, stream as bodies};
 use crate::event::Event;
@@ -61,8 +60,8 @@ struct Message {
     time_nano: i128,
 }
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/events", get(events))
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/events", get(events).reads(&["filters", "since", "until"]))
 }
 
 async fn events(State(api): State<Api>, params: Params) -> Answer<Response> {

@@ -6,11 +6,10 @@ mod progress;
 mod prune;
 mod transfer;
 
+use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use bollard_stubs::models::{
     CreateImageInfo, HealthConfig, ImageConfig, ImageDeleteResponseItem, ImageInspect,
     ImageInspectRootFs, ImageSummary,
@@ -22,21 +21,57 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::error::Failure;
 use super::query::Params;
+use super::routes::{Carries, Routes, get, post};
 use super::{Answer, Api};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result};
 
 const FILTERS: &[&str] = &["before", "dangling", "label", "reference", "since", "until"];
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/images/json", get(list))
-        .route("/images/create", post(create))
-        .route("/images/load", post(archive::load))
-        .route("/images/get", get(archive::save))
-        .route("/images/prune", post(prune::prune))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route("/images/json", get(list).reads(&["filters"]))
+        .route(
+            "/images/create",
+            post(create)
+                .reads(&[
+                    "changes",
+                    "fromImage",
+                    "fromSrc",
+                    "message",
+                    "platform",
+                    "repo",
+                    "tag",
+                ])
+                .takes(Carries::Archive),
+        )
+        .route(
+            "/images/load",
+            post(archive::load)
+                .reads(&["platform", "quiet"])
+                .takes(Carries::Archive),
+        )
+        .route(
+            "/images/get",
+            get(archive::save).reads(&["names", "platform"]),
+        )
+        .route("/images/prune", post(prune::prune).reads(&["filters"]))
         // an image's name has slashes
-        .route("/images/{*path}", get(show).post(change).delete(remove))
+        .route(
+            "/images/{*path}",
+            get(show)
+                .at(&[
+                    "/images/{name}/json",
+                    "/images/{name}/history",
+                    "/images/{name}/get",
+                ])
+                .post(change)
+                .reads(&["platform", "repo", "tag"])
+                .at(&["/images/{name}/tag", "/images/{name}/push"])
+                .delete(remove)
+                .reads(&["force", "noprune"])
+                .at(&["/images/{name}"]),
+        )
 }
 
 async fn list(State(api): State<Api>, params: Params) -> Answer<Json<Vec<ImageSummary>>> {

@@ -1,9 +1,8 @@
 //! Who asks a registry: the header `X-Registry-Auth`, and `POST /auth`, which tries a login out.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::routing::post;
-use axum::{Json, Router};
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::Json as Body;
 use super::error::Failure;
+use super::routes::{Carries, Routes, post};
 use super::{Answer, Api};
 use crate::error::Error;
 
@@ -36,8 +36,8 @@ struct Welcome {
     identity_token: &'static str,
 }
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/auth", post(check))
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/auth", post(check).takes(Carries::json::<Credentials>()))
 }
 
 async fn check(State(api): State<Api>, Body(asked): Body<Credentials>) -> Answer<Json<Welcome>> {

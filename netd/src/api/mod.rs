@@ -16,11 +16,14 @@ mod leftover;
 mod login;
 mod logs;
 mod network;
+mod openapi;
 mod output;
 mod pruning;
 mod query;
 mod render;
+mod routes;
 mod sandbox;
+mod schema;
 mod serve;
 mod stream;
 mod system;
@@ -33,8 +36,8 @@ pub use serve::serve;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::{Json, Router};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,6 +45,7 @@ use crate::daemon::Daemon;
 use crate::error::Result;
 
 use error::{Failure, page_not_found};
+use routes::Routes;
 
 /// What a handler answers.
 type Answer<T> = std::result::Result<T, Failure>;
@@ -84,7 +88,7 @@ pub fn router(daemon: Arc<Daemon>) -> Router {
 }
 
 fn routes(api: Api) -> Router {
-    let unversioned = Router::new()
+    let described = Routes::new()
         .merge(system::routes())
         .merge(events::routes())
         .merge(network::routes())
@@ -93,7 +97,14 @@ fn routes(api: Api) -> Router {
         .merge(login::routes())
         .merge(volume::routes())
         .merge(sandbox::routes())
-        .merge(absent::routes())
+        .merge(absent::routes());
+    let (router, operations) = described.into_parts();
+    let description = openapi::describe(&operations);
+    let unversioned = router
+        .route(
+            openapi::PATH,
+            axum::routing::get(async move || Json(description.clone())),
+        )
         .fallback(page_not_found)
         .method_not_allowed_fallback(page_not_found)
         .with_state(api.clone());

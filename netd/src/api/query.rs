@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 
 use super::error::Failure;
 use super::filter::Filters;
+use super::routes::Declared;
 
 /// The parameters of a request.
 #[derive(Clone, Debug, Default)]
@@ -63,8 +64,11 @@ impl<S: Sync> FromRequestParts<S> for Params {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let Query(params) = Query::try_from_uri(&parts.uri)
+        let Query(mut params): Query<HashMap<String, String>> = Query::try_from_uri(&parts.uri)
             .map_err(|error| Failure::invalid(format!("invalid query: {error}")))?;
+        if let Some(Declared(names)) = parts.extensions.get() {
+            params.retain(|name, _| names.contains(&name.as_str()));
+        }
         Ok(Self(params))
     }
 }

@@ -7,10 +7,9 @@ mod update;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use bollard_stubs::models::{NetworkingConfig, PortMap};
 use rnet_model::{Guest, Sandbox};
 use serde::{Deserialize, Serialize};
@@ -19,20 +18,32 @@ use super::body::Json as Body;
 use super::filter::Filters;
 use super::query::Params;
 use super::render::sandbox::{Shown, shown};
+use super::routes::{Carries, Routes, delete, get, post};
 use super::{Answer, Api};
 use crate::daemon::{GuestRequest, dns_config, endpoint_settings};
 use crate::error::{Error, Result};
 
 const FILTERS: &[&str] = &["id", "label", "name", "network", "runtime"];
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/sandboxes/json", get(list))
-        .route("/sandboxes/create", post(create))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route("/sandboxes/json", get(list).reads(&["filters"]))
+        .route(
+            "/sandboxes/create",
+            post(create).takes(Carries::json::<CreateRequest>()),
+        )
         .route("/sandboxes/prune", post(prune))
-        .route("/sandboxes/{id}/json", get(show))
-        .route("/sandboxes/{id}/update", post(update::update))
-        .route("/sandboxes/{id}", axum::routing::delete(remove))
+        .route("/sandboxes/{id}/json", get(show).reads(&["runtime"]))
+        .route(
+            "/sandboxes/{id}/update",
+            post(update::update)
+                .reads(&["runtime"])
+                .takes(Carries::json::<update::UpdateRequest>()),
+        )
+        .route(
+            "/sandboxes/{id}",
+            delete(remove).reads(&["interface", "runtime"]),
+        )
 }
 
 /// What a sandbox is to be; its namespace is given by its path or by a process in it.

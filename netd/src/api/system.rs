@@ -1,10 +1,9 @@
 //! `/_ping`, `/version` and `/info`: who answers, and on what machine.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, Method, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
-use axum::{Json, Router};
 use bollard_stubs::models::{
     ContainerStateStatusEnum as Status, FirewallInfo, PluginsInfo, RegistryServiceConfig,
     SwarmInfo, SystemInfo, SystemInfoCgroupDriverEnum, SystemInfoCgroupVersionEnum, SystemVersion,
@@ -12,6 +11,7 @@ use bollard_stubs::models::{
 };
 use jiff::Timestamp;
 
+use super::routes::{Routes, get};
 use super::version::{NEWEST, OLDEST};
 use super::{Answer, Api};
 use crate::daemon::{Conflict, Daemon};
@@ -19,8 +19,8 @@ use crate::error::Result;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route("/_ping", get(ping))
         .route("/version", get(version))
         .route("/info", get(info))

@@ -1,9 +1,8 @@
 //! `/volumes`: creating, listing and removing volumes.
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use bollard_stubs::models::{
     Volume as Shown, VolumeCreateRequest, VolumeListResponse, VolumePruneResponse, VolumeScopeEnum,
 };
@@ -11,6 +10,7 @@ use bollard_stubs::models::{
 use super::body::Json as Body;
 use super::error::Failure;
 use super::query::Params;
+use super::routes::{Carries, Routes, get, post};
 use super::{Answer, Api};
 use crate::daemon::Daemon;
 use crate::volume::Volume;
@@ -18,12 +18,18 @@ use crate::volume::Volume;
 const FILTERS: &[&str] = &["dangling", "driver", "label", "name"];
 const PRUNE_FILTERS: &[&str] = &["all", "label", "label!"];
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/volumes", get(list))
-        .route("/volumes/create", post(create))
-        .route("/volumes/prune", post(prune))
-        .route("/volumes/{name}", get(show).delete(remove))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route("/volumes", get(list).reads(&["filters"]))
+        .route(
+            "/volumes/create",
+            post(create).takes(Carries::json::<VolumeCreateRequest>()),
+        )
+        .route("/volumes/prune", post(prune).reads(&["filters"]))
+        .route(
+            "/volumes/{name}",
+            get(show).delete(remove).reads(&["force"]),
+        )
 }
 
 async fn list(State(api): State<Api>, params: Params) -> Answer<Json<VolumeListResponse>> {

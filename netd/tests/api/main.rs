@@ -7,6 +7,7 @@ mod firewall;
 mod general;
 mod host;
 mod networks;
+mod openapi;
 mod plugin;
 mod sandboxes;
 mod serving;

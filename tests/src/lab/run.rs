@@ -61,11 +61,7 @@ impl Lab {
         let path = std::env::var("PATH").unwrap_or_default();
         command.env(
             "PATH",
-            format!(
-                "{}:{path}:/usr/sbin:/sbin:{}/bin",
-                self.programs.display(),
-                self.clients().display()
-            ),
+            format!("{}:{path}:/usr/sbin:/sbin", self.programs.display()),
         );
         for (name, _) in std::env::vars_os() {
             let told = name.to_string_lossy();

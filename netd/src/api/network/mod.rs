@@ -6,27 +6,40 @@ mod list;
 mod prune;
 
 use axum::Json;
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use bollard_stubs::models::NetworkInspect;
+use bollard_stubs::models::{
+    NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest, NetworkInspect,
+};
 use serde::Serialize;
 
 use super::query::Params;
 use super::render::network::{inspect, with_containers};
+use super::routes::{Carries, Routes, get, post};
 use super::{Answer, Api};
 use crate::daemon::Conflict;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/networks", get(list::list))
-        .route("/networks/", get(list::list))
-        .route("/networks/create", post(create::create))
-        .route("/networks/prune", post(prune::prune))
-        .route("/networks/{id}", get(show).delete(delete))
-        .route("/networks/{id}/connect", post(attach::connect))
-        .route("/networks/{id}/disconnect", post(attach::disconnect))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route("/networks", get(list::list).reads(&["filters"]))
+        .route("/networks/", get(list::list).reads(&["filters"]))
+        .route(
+            "/networks/create",
+            post(create::create).takes(Carries::json::<NetworkCreateRequest>()),
+        )
+        .route("/networks/prune", post(prune::prune).reads(&["filters"]))
+        .route(
+            "/networks/{id}",
+            get(show).reads(&["scope", "verbose"]).delete(delete),
+        )
+        .route(
+            "/networks/{id}/connect",
+            post(attach::connect).takes(Carries::json::<NetworkConnectRequest>()),
+        )
+        .route(
+            "/networks/{id}/disconnect",
+            post(attach::disconnect).takes(Carries::json::<NetworkDisconnectRequest>()),
+        )
 }
 
 /// A network as Docker shows it, and what rnet warns of.

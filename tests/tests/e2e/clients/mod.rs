@@ -6,6 +6,7 @@ mod docker;
 mod docker_day;
 mod docker_objects;
 mod docker_py;
+mod fuzz;
 mod terminal;
 mod tls;
 
