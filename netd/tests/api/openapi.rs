@@ -44,7 +44,7 @@ async fn all_that_is_described_is_served() {
         }
         let request = Request::builder()
             .method(method.as_str())
-            .uri(path.replace('{', "").replace('}', ""));
+            .uri(path.replace(['{', '}'], ""));
         let answer = host.send(request.body(Body::empty()).unwrap()).await;
         let body = String::from_utf8_lossy(&answer.body);
         assert!(!body.contains("page not found"), "{method} {path}");
