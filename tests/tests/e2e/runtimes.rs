@@ -76,6 +76,10 @@ fn containers_of_four_runtimes_call_each_other_by_name_on_one_network() -> Resul
         // names of the world are asked for on the same way
         docker(lab, "exec whale nslookup -type=a any.example 10.95.0.1")?;
 
+        // and a gateway is no resolver for the world
+        let asked = lab.try_outside("timeout 3 busybox nslookup -type=a own 10.95.0.1")?;
+        assert_ne!(asked.code, 0, "{}", asked.stdout);
+
         docker(lab, "rm -f whale")?;
         containerd::remove(lab, "task")?;
         podman::podman(lab, "rm -f -t 0 pod")?;
