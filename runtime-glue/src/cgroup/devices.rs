@@ -79,7 +79,25 @@ fn list(directory: &Path, verdicts: &[Verdict]) -> Result<(), RuntimeError> {
         } else {
             "devices.deny"
         };
-        write(name, &rule.to_string())
+        let kinds = [DeviceKind::Char, DeviceKind::Block].map(Some);
+        // of `a` the kernel reads nothing more
+        let each = match (
+            rule.kind,
+            rule.access == Access::ALL && rule.major.is_none(),
+        ) {
+            (None, false) => &kinds[..],
+            (kind, _) => &[kind],
+        };
+        each.iter().try_for_each(|kind| {
+            write(
+                name,
+                &DeviceRule {
+                    kind: *kind,
+                    ..*rule
+                }
+                .to_string(),
+            )
+        })
     })
 }
 

@@ -198,3 +198,15 @@ fn what_a_profile_asks_for_is_not_passed_over() {
         r#"{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]}"#;
     assert!(refused(flag).contains("not supported"));
 }
+
+#[test]
+fn a_call_that_nobody_knows_is_denied_where_all_others_are() {
+    let text = |default: &str| {
+        format!(
+            r#"{{"defaultAction":"{default}","syscalls":[{{"names":["swapcontext"],"action":"SCMP_ACT_ERRNO"}}]}}"#
+        )
+    };
+    assert!(profile(&text("SCMP_ACT_ERRNO")).validate().is_ok());
+    assert!(profile(&text("SCMP_ACT_ALLOW")).validate().is_err());
+    assert!(profile(&text("SCMP_ACT_LOG")).validate().is_err());
+}

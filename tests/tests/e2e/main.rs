@@ -33,6 +33,7 @@ mod mtu;
 mod names_kept;
 mod namespaces;
 mod netavark_plugin;
+mod oci;
 mod podman;
 mod port_ranges;
 mod ports;
