@@ -11,7 +11,7 @@ use rnet_model::Cidr;
 use rnet_registry::Reach;
 use serde::Deserialize;
 
-use crate::daemon::DefaultBridge;
+use crate::daemon::{DefaultBridge, LogDefaults, check_log};
 
 mod bridge;
 mod hosts;
@@ -120,6 +120,16 @@ struct Options {
     /// The same, by driver, then by label; in the file only
     #[arg(skip)]
     default_network_opts: BTreeMap<String, BTreeMap<String, String>>,
+    /// How the output of containers is kept that do not say: json-file, local or none [default: json-file]
+    #[arg(long, value_name = "DRIVER")]
+    log_driver: Option<String>,
+    /// An option of containers with that driver that do not give it themselves, such as max-size=10m
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    #[serde(skip)]
+    log_opt: Vec<(String, String)>,
+    /// The same in the file
+    #[arg(skip)]
+    log_opts: BTreeMap<String, String>,
     /// A range that automatic subnets are cut from, and their prefix length; several times for several ranges, in
     /// their order [default: 172.17.0.0/16 in one piece, then /24s of 172.18.0.0-172.30.255.255, 192.168.128.0/17
     /// and 198.18.0.0/15; IPv6 /64s of a unique local /48 of this machine's own]
@@ -171,6 +181,8 @@ pub struct Config {
     pub bridge: DefaultBridge,
     /// Options for every new network of a driver.
     pub network_options: BTreeMap<String, BTreeMap<String, String>>,
+    /// How the output of containers is kept that do not say.
+    pub log: LogDefaults,
     /// What enforces the policy.
     pub firewall: FirewallBackend,
     /// Where automatic subnets come from.
@@ -214,6 +226,10 @@ impl Flags {
                 flags.network_options,
                 file.default_network_opts,
             ),
+            log: log(
+                flags.log_driver.or(file.log_driver),
+                file.log_opts.into_iter().chain(flags.log_opt),
+            )?,
             firewall: flags.firewall.or(file.firewall).unwrap_or_default(),
             pools: match flags.default_address_pool {
                 none if none.is_empty() => file.default_address_pools.unwrap_or_default(),
@@ -234,6 +250,22 @@ fn read(path: &Path) -> Result<Options> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read configuration file {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("invalid configuration file {}", path.display()))
+}
+
+fn log(
+    driver: Option<String>,
+    options: impl Iterator<Item = (String, String)>,
+) -> Result<LogDefaults> {
+    let driver = driver.unwrap_or_else(|| LogDefaults::default().driver);
+    let options: BTreeMap<_, _> = options.collect();
+    let given = options.clone().into_iter().collect();
+    check_log(&driver, &given).context("invalid log-driver or log-opt")?;
+    Ok(LogDefaults { driver, options })
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
 }
 
 fn network_option(text: &str) -> Result<(String, String, String), String> {

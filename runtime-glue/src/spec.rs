@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::device::{Access, DeviceFile, DeviceKind, DeviceMistake, DeviceRule, Devices};
 pub use crate::idmap::{IdMap, IdMaps};
 pub use crate::limits::{Ceiling, CpuTime, Limits, Measure, Throttle};
+use crate::log::LogSettings;
 pub use crate::rlimit::{ProcessLimit, ProcessResource, UnknownResource};
 pub use crate::seccomp::Seccomp;
 use crate::{Capabilities, RuntimeError};
@@ -65,8 +66,8 @@ pub struct Spec {
     pub sysctls: BTreeMap<String, String>,
     /// The signal that asks the first process to end.
     pub stop_signal: i32,
-    /// The file its output is recorded in; none records nothing.
-    pub log: Option<PathBuf>,
+    /// How its output is recorded; none records nothing.
+    pub log: Option<LogSettings>,
 }
 
 impl Spec {

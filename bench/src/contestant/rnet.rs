@@ -52,6 +52,7 @@ impl Rnet {
             pools: rnet_ipam::Pools::default(),
             default_bridge: netd::daemon::DefaultBridge::default(),
             default_network_options: Default::default(),
+            default_log: Default::default(),
             cgroup_parent: "rnet-bench".to_owned(),
             registries: Default::default(),
         };

@@ -1,8 +1,11 @@
-//! How the container lives on: options of `run` and `create` for restarts and healthchecks.
+//! How the container lives on: options of `run` and `create` for restarts, logs and healthchecks.
 
-use bollard::models::{ContainerCreateBody, HealthConfig, RestartPolicy, RestartPolicyNameEnum};
+use bollard::models::{
+    ContainerCreateBody, HealthConfig, HostConfigLogConfig, RestartPolicy, RestartPolicyNameEnum,
+};
 use clap::Args;
 
+use crate::parse::pair::{self, Pair};
 use crate::parse::restart::{Duration, Restart};
 
 /// How the container lives on.
@@ -12,6 +15,12 @@ pub(crate) struct Life {
     /// Start it again when it ends: no, always, unless-stopped or on-failure[:TIMES]
     #[arg(long, value_name = "POLICY")]
     restart: Option<Restart>,
+    /// Keep its output so: json-file, local or none
+    #[arg(long, value_name = "DRIVER")]
+    log_driver: Option<String>,
+    /// Set an option of that, such as max-size=10m, max-file=3, compress=true, tag='{{.Name}}', labels=… or env=…
+    #[arg(long, value_name = "KEY=VALUE")]
+    log_opt: Vec<Pair>,
     /// Find out by this command of a shell whether it does well
     #[arg(long, value_name = "COMMAND", conflicts_with = "no_healthcheck")]
     health_cmd: Option<String>,
@@ -40,6 +49,11 @@ impl Life {
     pub(crate) fn set(self, body: &mut ContainerCreateBody) {
         let host = body.host_config.get_or_insert_default();
         host.restart_policy = self.restart.map(Restart::policy);
+        let log = HostConfigLogConfig {
+            typ: self.log_driver,
+            config: Some(pair::map(&self.log_opt)).filter(|options| !options.is_empty()),
+        };
+        host.log_config = Some(log).filter(|log| *log != HostConfigLogConfig::default());
         let nanos = |it: Option<Duration>| it.map(|it| it.0);
         let check = HealthConfig {
             test: match self.no_healthcheck {

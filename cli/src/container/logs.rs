@@ -28,6 +28,9 @@ pub(crate) struct Logs {
     /// Show so many lines from the end
     #[arg(short = 'n', long, default_value = "all", value_parser = lines)]
     tail: String,
+    /// Show before each line what is noted with it (`--log-opt` labels, env and tag)
+    #[arg(long)]
+    details: bool,
     /// Show when each line was written
     #[arg(short, long)]
     timestamps: bool,
@@ -51,12 +54,13 @@ impl Logs {
 
     fn path(&self, name: &str) -> String {
         let (follow, timestamps) = (u8::from(self.follow), u8::from(self.timestamps));
+        let details = u8::from(self.details);
         let bound = |key: &str, moment: Option<Moment>| {
             moment.map_or_else(String::new, |moment| format!("&{key}={moment}"))
         };
         format!(
             "/containers/{name}/logs?stdout=1&stderr=1&follow={follow}&timestamps={timestamps}\
-             &tail={tail}{since}{until}",
+             &details={details}&tail={tail}{since}{until}",
             tail = self.tail,
             since = bound("since", self.since),
             until = bound("until", self.until),

@@ -1,4 +1,4 @@
-//! Noticing that a file grows.
+//! Noticing that a file grows, or that another takes its place.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,18 +11,19 @@ use tokio::io::unix::AsyncFd;
 
 use crate::fd::watched;
 
-/// A file that is watched (inotify(7)).
+/// A file that is watched by its directory (inotify(7)), for it may be replaced.
 pub(super) struct Growth(AsyncFd<OwnedFd>);
 
 impl Growth {
     /// Watches a file from now on.
     pub(super) fn of(file: &Path) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        inotify.add_watch(file, AddWatchFlags::IN_MODIFY)?;
+        let changes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_MOVED_TO;
+        inotify.add_watch(file.parent().unwrap_or(file), changes)?;
         watched(inotify.into(), Interest::READABLE).map(Self)
     }
 
-    /// Waits until the file has been written to since the last time.
+    /// Waits until the file may have been written to since the last time.
     pub(super) async fn more(&self) -> io::Result<()> {
         let mut grown = self.0.readable().await?;
         // what it was does not matter: reading it makes room for what comes

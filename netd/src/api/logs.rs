@@ -29,13 +29,14 @@ pub(super) async fn logs(
             let watch = follow.then(|| daemon.watch_exit(&id, WaitCondition::NotRunning));
             let end = watch.transpose()?.map(|watch| watch.exit().boxed());
             Ok((
-                Source::open(daemon.log_path(container.id), query, end)?,
+                Source::open(daemon.readable_log(&container)?, query, end)?,
                 tty,
             ))
         })
         .await?;
     let form = Form {
         timestamps: params.flag("timestamps"),
+        details: params.flag("details"),
         ..Form::live(tty)
     };
     let body = source.batches(form).take_until(Box::pin(reached(until)));

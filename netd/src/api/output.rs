@@ -22,6 +22,8 @@ pub(super) struct Form {
     pub(super) framed: bool,
     /// Whether each begins with the moment it was recorded.
     pub(super) timestamps: bool,
+    /// Whether what is noted with each stands before it.
+    pub(super) details: bool,
 }
 
 impl Form {
@@ -30,6 +32,7 @@ impl Form {
         Self {
             framed: !tty,
             timestamps: false,
+            details: false,
         }
     }
 
@@ -158,6 +161,12 @@ fn write(batch: &mut Vec<u8>, entry: &Entry, form: Form) {
     if form.timestamps {
         text = format!("{:.9} ", entry.time);
     }
+    if form.details {
+        let noted = entry.attrs.iter();
+        let noted: Vec<_> = noted.map(|(key, value)| format!("{key}={value}")).collect();
+        text.push_str(&noted.join(","));
+        text.push(' ');
+    }
     text.push_str(&entry.log);
     batch.extend(if form.framed {
         frame(entry.stream, &text)
@@ -186,20 +195,29 @@ mod tests {
         Entry {
             log: "hi\n".to_owned(),
             stream: Output::Stderr,
+            attrs: [("b", "2"), ("a", "1")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
             time: "2026-01-02T03:04:05.5Z".parse().unwrap(),
         }
     }
 
-    fn written(framed: bool, timestamps: bool) -> Vec<u8> {
+    fn written(framed: bool, timestamps: bool, details: bool) -> Vec<u8> {
         let mut batch = Vec::new();
-        write(&mut batch, &entry(), Form { framed, timestamps });
+        let form = Form {
+            framed,
+            timestamps,
+            details,
+        };
+        write(&mut batch, &entry(), form);
         batch
     }
 
     #[test]
     fn a_frame_tells_stream_and_length() {
-        assert_eq!(written(true, false), b"\x02\0\0\0\0\0\0\x03hi\n");
-        assert_eq!(written(false, true), b"2026-01-02T03:04:05.500000000Z hi\n");
+        assert_eq!(written(true, false, false), b"\x02\0\0\0\0\0\0\x03hi\n");
+        let all = b"2026-01-02T03:04:05.500000000Z a=1,b=2 hi\n";
+        assert_eq!(written(false, true, true), all);
     }
 
     #[tokio::test]
@@ -215,10 +233,13 @@ mod tests {
         let form = Form {
             framed: false,
             timestamps: false,
+            details: false,
         };
         let mut batches = std::pin::pin!(source.batches(form));
         assert!(batches.next().now_or_never().is_none());
-        let line = serde_json::to_string(&entry()).unwrap() + "\n";
+        let line =
+            "{\"log\":\"hi\\n\",\"stream\":\"stderr\",\"time\":\"2026-01-02T03:04:05.5Z\"}\n"
+                .to_owned();
         std::fs::write(&log, &line).unwrap();
         assert_eq!(batches.next().await.unwrap().unwrap(), "hi\n");
         std::fs::write(&log, line.repeat(2)).unwrap();

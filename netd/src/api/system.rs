@@ -105,7 +105,7 @@ fn describe(daemon: &Daemon) -> Result<SystemInfo> {
             volume: Some(vec![]),
             network: Some(networks),
             authorization: None,
-            log: Some(vec!["json-file".to_owned()]),
+            log: Some(["json-file", "local", "none"].map(str::to_owned).to_vec()),
         }),
         memory_limit: Some(true),
         swap_limit: Some(true),
@@ -115,7 +115,7 @@ fn describe(daemon: &Daemon) -> Result<SystemInfo> {
         ipv4_forwarding: Some(kernel("../net/ipv4/ip_forward") == "1"),
         debug: Some(false),
         system_time: Some(Timestamp::now().to_string()),
-        logging_driver: Some("json-file".to_owned()),
+        logging_driver: Some(settings.default_log.driver.clone()),
         cgroup_driver: Some(SystemInfoCgroupDriverEnum::CGROUPFS),
         cgroup_version: Some(if unified {
             SystemInfoCgroupVersionEnum::_2

@@ -35,8 +35,8 @@ pub use alter::{GuestChange, InterfaceChange};
 pub use attach::EndpointRequest;
 pub use conflicts::Conflict;
 pub use container::{
-    ContainerRequest, Counters, Exit, ExitWatch, Restarts, Sample, Sizes, WaitCondition,
-    endpoint_settings,
+    ContainerRequest, Counters, Exit, ExitWatch, LogDefaults, Restarts, Sample, Sizes,
+    WaitCondition, check_log, endpoint_settings,
 };
 pub use exec::{Exec, Progress};
 pub use guest::GuestRequest;
@@ -88,6 +88,8 @@ pub struct Settings {
     pub default_bridge: DefaultBridge,
     /// Options that every new network of a driver gets unless it has them: by driver, then by label.
     pub default_network_options: BTreeMap<String, BTreeMap<String, String>>,
+    /// How the output of containers is kept that say nothing of it.
+    pub default_log: LogDefaults,
     /// The cgroup that those of the containers are in, below the root of each hierarchy.
     pub cgroup_parent: String,
     /// How registries of images are reached.

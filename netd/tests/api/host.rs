@@ -44,6 +44,7 @@ impl TestHost {
             pools: rnet_ipam::Pools::default(),
             default_bridge: DefaultBridge::default(),
             default_network_options: Default::default(),
+            default_log: Default::default(),
             cgroup_parent: "rnet-test".to_owned(),
             registries: Default::default(),
         };

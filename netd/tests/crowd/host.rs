@@ -189,6 +189,7 @@ fn open(tasks: &Runtime) -> Arc<Daemon> {
         pools: rnet_ipam::Pools::default(),
         default_bridge: DefaultBridge::default(),
         default_network_options: BTreeMap::new(),
+        default_log: Default::default(),
         cgroup_parent: "rnet-crowd".to_owned(),
         registries: Default::default(),
     };

@@ -6,17 +6,24 @@
 //!
 //! Source of the format: moby `daemon/logger/jsonfilelog`, and of splitting long lines: `daemon/logger/copier.go`.
 
+mod lines;
 mod reader;
+#[cfg(test)]
+mod rotated_tests;
+mod rotation;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use reader::{LogQuery, LogReader};
+pub use settings::LogSettings;
 pub use writer::LogWriter;
 
 /// The longest record's text in bytes; a longer line becomes several records, of which only the last ends with a
@@ -34,12 +41,15 @@ pub enum Stream {
 }
 
 /// One record.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Entry {
     /// A line with its newline, or a piece of one without; bytes that are not UTF-8 were replaced by U+FFFD.
     pub log: String,
     /// Where the container wrote it.
     pub stream: Stream,
+    /// What is noted with every record of its container.
+    #[serde(default)]
+    pub attrs: BTreeMap<String, String>,
     /// When it was recorded.
     pub time: Timestamp,
 }
@@ -58,6 +68,14 @@ pub enum LogError {
     /// A record cannot be appended; nothing of it stays in the file.
     #[error("cannot append to log {}", path.display())]
     Append {
+        /// The log.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another file cannot be begun, or the one before not packed; the one there is grows on.
+    #[error("cannot rotate log {}", path.display())]
+    Rotate {
         /// The log.
         path: PathBuf,
         /// Why.

@@ -1,16 +1,13 @@
-//! Reading a log, from its start or its last records, and on as it grows.
+//! Reading a log, from its start or its last records, and on as it grows and is rotated.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Entry, LogError, MAX_RECORD, Stream};
-
-/// A line of the file longer than this is no record: JSON takes six bytes for a byte of text at most.
-pub(super) const MAX_LINE: usize = 8 * MAX_RECORD;
+use super::lines::{Lines, files, files_after};
+use super::{Entry, LogError, Stream};
 
 /// Which records are wanted; the default is all of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,7 +20,7 @@ pub struct LogQuery {
     pub since: Option<Timestamp>,
     /// None after this moment.
     pub until: Option<Timestamp>,
-    /// Of those in the file now only the last so many, of either stream and any time, as Docker counts them.
+    /// Of those in the files now only the last so many, of either stream and any time, as Docker counts them.
     pub tail: Option<usize>,
 }
 
@@ -51,15 +48,22 @@ impl LogQuery {
     }
 }
 
-/// Reads the records of a log in order.
+/// Reads the records of a log in order, over all its files.
 ///
-/// **Contract:** never waits and never changes the file; a torn or corrupt line is passed over.
+/// **Contract:** never waits and never changes a file; a torn or corrupt line is passed over. Who is so slow that a file
+/// is dropped before it was read goes on with the oldest one there is.
 #[derive(Debug)]
 pub struct LogReader {
     path: PathBuf,
-    file: BufReader<File>,
-    /// Where the next line starts, in bytes.
-    position: u64,
+    lines: Lines,
+    /// The files after that, as far as they were there when they were looked for.
+    newer: VecDeque<Lines>,
+    /// Whether all is read that was written to the file before another took its place.
+    seen_off: bool,
+    /// The moment of the last record that was read.
+    last: Option<Timestamp>,
+    /// Up to which moment records were read before, of a file that is read again.
+    known: Option<Timestamp>,
     query: LogQuery,
 }
 
@@ -67,27 +71,37 @@ impl LogReader {
     /// Opens a log, before the first record that is wanted.
     pub fn open(path: &Path, query: LogQuery) -> Result<Self, LogError> {
         let opened = || {
-            let mut file = File::open(path)?;
-            let position = query
-                .tail
-                .map_or(Ok(0), |count| start_of_last(count, &file))?;
-            file.seek(SeekFrom::Start(position))?;
-            Ok((BufReader::new(file), position))
+            let mut files = files(path)?;
+            if let Some(mut wanted) = query.tail {
+                let mut from = files.len();
+                while from > 0 && (wanted > 0 || from == files.len()) {
+                    from -= 1;
+                    wanted -= files[from].keep_last(wanted)?;
+                }
+                files.drain(..from);
+            }
+            Ok(files)
         };
-        let (file, position) = opened().map_err(|source| LogError::Open {
+        let mut newer = opened().map_err(|source| LogError::Open {
             path: path.to_owned(),
             source,
         })?;
+        let lines = newer.pop_front().ok_or_else(|| LogError::Open {
+            path: path.to_owned(),
+            source: io::ErrorKind::NotFound.into(),
+        })?;
         Ok(Self {
             path: path.to_owned(),
-            file,
-            position,
+            lines,
+            newer,
+            seen_off: false,
+            last: None,
+            known: None,
             query,
         })
     }
 
-    /// The next record that is wanted; none at the end of the file, where it can be asked again after more was
-    /// written.
+    /// The next record that is wanted; none at the end of the log, where it can be asked again after more was written.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, LogError> {
         loop {
             let line = self.next_line().map_err(|source| LogError::Read {
@@ -95,52 +109,47 @@ impl LogReader {
                 source,
             })?;
             let Some(line) = line else { return Ok(None) };
-            match serde_json::from_slice::<Entry>(&line) {
-                Ok(entry) if self.query.wants(&entry) => return Ok(Some(entry)),
-                _ => {}
+            let Ok(entry) = serde_json::from_slice::<Entry>(&line) else {
+                continue;
+            };
+            // the writer gives no two records the same moment
+            if self.known.is_some_and(|known| entry.time <= known) {
+                continue;
+            }
+            self.known = None;
+            self.last = Some(entry.time);
+            if self.query.wants(&entry) {
+                return Ok(Some(entry));
             }
         }
     }
 
-    /// The next whole line; of one that is too long to be a record, a piece.
     fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut line = Vec::new();
-        self.file
-            .by_ref()
-            .take(MAX_LINE as u64)
-            .read_until(b'\n', &mut line)?;
-        if line.len() < MAX_LINE && !line.ends_with(b"\n") {
-            // still being written, or torn: the writer will end it, or cut it off and write another here
-            self.file.seek(SeekFrom::Start(self.position))?;
-            return Ok(None);
-        }
-        self.position += line.len() as u64;
-        Ok(Some(line))
-    }
-}
-
-/// Where the last `count` lines of a file start, found from its end.
-fn start_of_last(count: usize, file: &File) -> io::Result<u64> {
-    let mut end = file.metadata()?.len();
-    // a line's start is what follows the newline before it, so one newline more than lines is passed
-    let mut newlines = count.saturating_add(1);
-    let mut block = vec![0; 64 * 1024];
-    while end > 0 {
-        let start = end.saturating_sub(block.len() as u64);
-        let block = &mut block[..(end - start) as usize];
-        file.read_exact_at(block, start)?;
-        for (offset, _) in block
-            .iter()
-            .enumerate()
-            .rev()
-            .filter(|(_, byte)| **byte == b'\n')
-        {
-            newlines -= 1;
-            if newlines == 0 {
-                return Ok(start + offset as u64 + 1);
+        loop {
+            if let Some(line) = self.lines.next()? {
+                return Ok(Some(line));
+            }
+            if !self.advance()? {
+                return Ok(None);
             }
         }
-        end = start;
     }
-    Ok(0)
+
+    /// Goes on to the next file; false if there is none yet.
+    fn advance(&mut self) -> io::Result<bool> {
+        if let Some(next) = self.newer.pop_front() {
+            self.lines = next;
+            return Ok(true);
+        }
+        if self.lines.is_at(&self.path)? {
+            return Ok(false);
+        }
+        if !self.seen_off {
+            self.seen_off = true;
+            return Ok(true);
+        }
+        self.newer = files_after(&self.path, self.last)?;
+        (self.seen_off, self.known) = (false, self.last);
+        Ok(!self.newer.is_empty())
+    }
 }

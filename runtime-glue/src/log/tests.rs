@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::reader::MAX_LINE;
-use super::{LogQuery, LogReader, LogWriter, Stream};
+use super::lines::MAX_LINE;
+use super::{LogQuery, LogReader, LogSettings, LogWriter, Stream};
 
 fn record(second: i64, stream: &str, text: &str) -> String {
     let time = Timestamp::from_second(second).unwrap();
@@ -128,7 +128,7 @@ fn what_is_written_after_the_end_was_reached_is_read_on() {
     };
     let mut reader = LogReader::open(&path, query).unwrap();
     assert_eq!(reader.next_entry().unwrap(), None);
-    LogWriter::open(&path)
+    LogWriter::open(&LogSettings::new(&path))
         .unwrap()
         .write(Stream::Stdout, b"more\n")
         .unwrap();
@@ -155,7 +155,7 @@ fn a_follower_survives_the_healing_of_a_torn_record() {
     let mut reader = LogReader::open(&path, LogQuery::default()).unwrap();
     assert_eq!(reader.next_entry().unwrap().unwrap().log, "a\n");
     assert_eq!(reader.next_entry().unwrap(), None);
-    LogWriter::open(&path)
+    LogWriter::open(&LogSettings::new(&path))
         .unwrap()
         .write(Stream::Stdout, b"b\n")
         .unwrap();

@@ -1,32 +1,49 @@
 //! Writing a log: a line is on disk (in the kernel's hands, at least) as soon as it is complete.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
-use super::{Entry, LogError, MAX_RECORD, Stream};
+use super::rotation::{self, Packing};
+use super::{LogError, LogSettings, MAX_RECORD, Stream};
 
 /// Appends a container's output to its log.
 ///
-/// **Contract:** one writer a file. A record is in the file whole or not at all: each goes out in one write, what
-/// a full disk tore is cut off again, and what a crash tore is cut off when the file is opened the next time.
-/// Only a line that has no end yet is held in memory, up to [`MAX_RECORD`] bytes a stream.
+/// **Contract:** one writer a log. A record is in the file whole or not at all: each goes out in one write, what
+/// a full disk tore is cut off again, and what a crash tore is cut off when the file is opened the next time. No two
+/// records have the same moment. Only a line that has no end yet is held in memory, up to [`MAX_RECORD`] bytes a stream.
 #[derive(Debug)]
 pub struct LogWriter {
-    path: PathBuf,
+    settings: LogSettings,
     file: File,
     /// The file's length in bytes, all of it whole records.
     length: u64,
+    /// The file before, while it is being packed.
+    packing: Option<Packing>,
+    /// The moment of the last record.
+    last: Timestamp,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
 
+/// An [`super::Entry`] as it is written.
+#[derive(Serialize)]
+struct Record<'a> {
+    log: &'a str,
+    stream: Stream,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attrs: &'a BTreeMap<String, String>,
+    time: Timestamp,
+}
+
 impl LogWriter {
     /// Opens a log to append to, made if it is not there; only root may read it.
-    pub fn open(path: &Path) -> Result<Self, LogError> {
+    pub fn open(settings: &LogSettings) -> Result<Self, LogError> {
+        let path = &settings.path;
         let opened = || {
             let mut options = OpenOptions::new();
             let file = options
@@ -40,34 +57,57 @@ impl LogWriter {
             Ok((file, length))
         };
         let (file, length) = opened().map_err(|source| LogError::Open {
-            path: path.to_owned(),
+            path: path.clone(),
             source,
         })?;
         Ok(Self {
-            path: path.to_owned(),
+            settings: settings.clone(),
             file,
             length,
+            packing: None,
+            last: Timestamp::MIN,
             stdout: Vec::new(),
             stderr: Vec::new(),
         })
+    }
+
+    /// Whether there is something to do that [`Self::progress`] does.
+    pub fn is_busy(&self) -> bool {
+        self.packing.is_some()
+    }
+
+    /// Does some of the work that nobody must wait for.
+    pub fn progress(&mut self) -> Result<(), LogError> {
+        let Some(mut packing) = self.packing.take() else {
+            return Ok(());
+        };
+        match packing.step() {
+            Ok(true) => {}
+            Ok(false) => self.packing = Some(packing),
+            Err(source) => {
+                packing.give_up();
+                return Err(self.rotating(source));
+            }
+        }
+        Ok(())
     }
 
     /// Records output; a line that it does not end waits for the rest, or for [`Self::finish`].
     ///
     /// After an error the lines of `bytes` may be missing from the log; later ones are recorded again.
     pub fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), LogError> {
-        let time = Timestamp::now();
+        let now = Timestamp::now();
         let mut pending = std::mem::take(self.pending(stream));
         let mut records = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             pending.extend_from_slice(part);
             while pending.len() > MAX_RECORD {
                 let rest = pending.split_off(whole_characters(&pending[..MAX_RECORD]));
-                encode(&mut records, stream, &pending, time);
+                self.encode(&mut records, stream, &pending, now);
                 pending = rest;
             }
             if pending.ends_with(b"\n") {
-                encode(&mut records, stream, &pending, time);
+                self.encode(&mut records, stream, &pending, now);
                 pending.clear();
             }
         }
@@ -75,17 +115,24 @@ impl LogWriter {
         self.append(&records)
     }
 
-    /// Records what has no newline, for the output has ended.
+    /// Records what has no newline, for the output has ended, and ends what is still to be done.
     pub fn finish(&mut self) -> Result<(), LogError> {
-        let time = Timestamp::now();
+        let now = Timestamp::now();
         let mut records = Vec::new();
         for stream in [Stream::Stdout, Stream::Stderr] {
             let pending = std::mem::take(self.pending(stream));
             if !pending.is_empty() {
-                encode(&mut records, stream, &pending, time);
+                self.encode(&mut records, stream, &pending, now);
             }
         }
-        self.append(&records)
+        self.append(&records).and(self.pack())
+    }
+
+    fn pack(&mut self) -> Result<(), LogError> {
+        while self.is_busy() {
+            self.progress()?;
+        }
+        Ok(())
     }
 
     fn pending(&mut self, stream: Stream) -> &mut Vec<u8> {
@@ -95,28 +142,77 @@ impl LogWriter {
         }
     }
 
-    fn append(&mut self, records: &[u8]) -> Result<(), LogError> {
-        if let Err(source) = self.file.write_all(records) {
-            // where this fails too, the torn record is one that readers skip
-            let _ = self.file.set_len(self.length);
-            return Err(LogError::Append {
-                path: self.path.clone(),
-                source,
-            });
+    fn append(&mut self, mut records: &[u8]) -> Result<(), LogError> {
+        let mut rotated = Ok(());
+        while !records.is_empty() {
+            if self
+                .settings
+                .max_size
+                .is_some_and(|most| self.length >= most)
+            {
+                // where this fails the file grows on
+                rotated = rotated.and(self.rotate());
+            }
+            let (now, later) = records.split_at(self.fitting(records));
+            if let Err(source) = self.file.write_all(now) {
+                // where this fails too, the torn record is one that readers skip
+                let _ = self.file.set_len(self.length);
+                return Err(LogError::Append {
+                    path: self.settings.path.clone(),
+                    source,
+                });
+            }
+            self.length += now.len() as u64;
+            records = later;
         }
-        self.length += records.len() as u64;
-        Ok(())
+        rotated
     }
-}
 
-fn encode(records: &mut Vec<u8>, stream: Stream, text: &[u8], time: Timestamp) {
-    let entry = Entry {
-        log: String::from_utf8_lossy(text).into_owned(),
-        stream,
-        time,
-    };
-    serde_json::to_writer(&mut *records, &entry).expect("strings and times have a JSON form");
-    records.push(b'\n');
+    /// How many bytes of these records go into the file: up to the one that makes it full.
+    fn fitting(&self, records: &[u8]) -> usize {
+        let room = match self.settings.max_size {
+            Some(most) => most.saturating_sub(self.length).max(1) as usize,
+            None => return records.len(),
+        };
+        let rest = records.get(room - 1..).unwrap_or_default();
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        end.map_or(records.len(), |end| room + end)
+    }
+
+    fn rotate(&mut self) -> Result<(), LogError> {
+        let packed = self.pack();
+        let LogSettings {
+            path, max_files, ..
+        } = &self.settings;
+        let fresh = rotation::rotate(path, *max_files);
+        self.file = fresh.map_err(|source| self.rotating(source))?;
+        self.length = 0;
+        if self.settings.compress && self.settings.max_files > 1 {
+            let packing = Packing::begin(&self.settings.path);
+            self.packing = Some(packing.map_err(|source| self.rotating(source))?);
+        }
+        packed
+    }
+
+    fn rotating(&self, source: io::Error) -> LogError {
+        LogError::Rotate {
+            path: self.settings.path.clone(),
+            source,
+        }
+    }
+
+    fn encode(&mut self, records: &mut Vec<u8>, stream: Stream, text: &[u8], now: Timestamp) {
+        let next = self.last.checked_add(SignedDuration::from_nanos(1));
+        self.last = now.max(next.unwrap_or(self.last));
+        let record = Record {
+            log: &String::from_utf8_lossy(text),
+            stream,
+            attrs: &self.settings.attributes,
+            time: self.last,
+        };
+        serde_json::to_writer(&mut *records, &record).expect("strings and times have a JSON form");
+        records.push(b'\n');
+    }
 }
 
 /// How much of `text` to take so that no character is cut in two.
@@ -150,6 +246,7 @@ fn whole_records(file: &File) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use super::*;
     use crate::log::{LogQuery, LogReader};
@@ -165,7 +262,7 @@ mod tests {
     fn a_line_is_in_the_file_as_soon_as_it_is_complete() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let mut log = LogWriter::open(&path).unwrap();
+        let mut log = LogWriter::open(&LogSettings::new(&path)).unwrap();
         log.write(Stream::Stdout, b"one\ntw").unwrap();
         assert_eq!(texts(&path), ["one\n"]);
         log.write(Stream::Stderr, b"between\n").unwrap();
@@ -179,7 +276,7 @@ mod tests {
     fn the_file_is_what_docker_writes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        LogWriter::open(&path)
+        LogWriter::open(&LogSettings::new(&path))
             .unwrap()
             .write(Stream::Stderr, b"a \"b\" \xff\n")
             .unwrap();
@@ -196,7 +293,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         let line = format!("x{}\n", "ä".repeat(MAX_RECORD));
-        let mut log = LogWriter::open(&path).unwrap();
+        let mut log = LogWriter::open(&LogSettings::new(&path)).unwrap();
         for piece in line.as_bytes().chunks(1000) {
             log.write(Stream::Stdout, piece).unwrap();
         }
@@ -210,7 +307,7 @@ mod tests {
     fn bytes_that_are_no_text_are_split_too() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let mut log = LogWriter::open(&path).unwrap();
+        let mut log = LogWriter::open(&LogSettings::new(&path)).unwrap();
         log.write(Stream::Stdout, &vec![0x80; 3 * MAX_RECORD])
             .unwrap();
         log.finish().unwrap();
@@ -221,14 +318,14 @@ mod tests {
     fn a_record_torn_by_a_crash_is_cut_off_when_the_log_is_opened_again() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        LogWriter::open(&path)
+        LogWriter::open(&LogSettings::new(&path))
             .unwrap()
             .write(Stream::Stdout, b"one\ntwo\n")
             .unwrap();
         let whole = fs::read(&path).unwrap();
         for torn in whole.len() / 2 + 1..whole.len() {
             fs::write(&path, &whole[..torn]).unwrap();
-            LogWriter::open(&path)
+            LogWriter::open(&LogSettings::new(&path))
                 .unwrap()
                 .write(Stream::Stdout, b"three\n")
                 .unwrap();
@@ -241,7 +338,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         fs::write(&path, vec![0; 10_000]).unwrap();
-        LogWriter::open(&path).unwrap();
+        LogWriter::open(&LogSettings::new(&path)).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), 0);
     }
 }

@@ -65,7 +65,7 @@ impl Monitor {
         if !spec.devices.all {
             cgroup.allow_devices(&init::device_rules(&spec.devices, &devices))?;
         }
-        let log = spec.log.as_deref().map(LogWriter::open).transpose();
+        let log = spec.log.as_ref().map(LogWriter::open).transpose();
         let log = log.map_err(RuntimeError::Log)?;
 
         let init::Prepared {
@@ -125,7 +125,7 @@ impl Monitor {
     /// Stays with it until it has ended, and all is written down and handed over.
     pub(super) fn run(mut self) {
         let status = loop {
-            self.wait(None);
+            self.wait(self.stdio.is_busy().then_some(Duration::ZERO));
             self.progress();
             if let Some(status) = ended(&self.first.pidfd) {
                 break status;

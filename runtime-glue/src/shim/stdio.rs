@@ -108,6 +108,11 @@ impl Stdio {
             self.relay();
         }
         self.let_go();
+        if let Keeping::Log(Some(log)) = &mut self.keeping
+            && let Err(error) = log.progress()
+        {
+            complain("pack a log", &error);
+        }
         if let Some(input) = &mut self.input {
             input.push();
             if input.ended && input.pending.is_empty() {
@@ -130,6 +135,11 @@ impl Stdio {
         {
             complain("end the log", &error);
         }
+    }
+
+    /// Whether there is something to do whatever happens.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(&self.keeping, Keeping::Log(Some(log)) if log.is_busy())
     }
 
     /// Whether every client has all there is for it.

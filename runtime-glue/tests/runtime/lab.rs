@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use rnet_model::ContainerId;
-use rnet_runtime_glue::log::{LogQuery, LogReader};
+use rnet_runtime_glue::log::{LogQuery, LogReader, LogSettings};
 use rnet_runtime_glue::spec::{Devices, Limits, Network, Process, Rootfs, Seccomp};
 use rnet_runtime_glue::{
     AttachOptions, ContainerState, ExecSpec, Exit, Runtime, RuntimeError, Spec, defaults,
@@ -112,7 +112,7 @@ impl Lab {
             oom_score_adj: None,
             sysctls: Default::default(),
             stop_signal: defaults::STOP_SIGNAL,
-            log: Some(self.log(id)),
+            log: Some(LogSettings::new(self.log(id))),
         }
     }
 

@@ -28,6 +28,7 @@ mod kill;
 mod limits;
 mod links;
 mod live;
+mod logs;
 mod many;
 mod mtu;
 mod names_kept;

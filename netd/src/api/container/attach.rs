@@ -59,7 +59,7 @@ pub(super) async fn attach(
                 stderr,
                 ..LogQuery::default()
             };
-            let source = Source::open(daemon.log_path(container.id), query, None)?;
+            let source = Source::open(daemon.readable_log(&container)?, query, None)?;
             let past = source
                 .batches(Form::live(tty))
                 .map_err(std::io::Error::other);

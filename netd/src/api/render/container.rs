@@ -146,7 +146,7 @@ fn body(daemon: &Daemon, container: Container) -> ContainerInspectResponse {
         resolv_conf_path: file("resolv.conf"),
         hostname_path: file("hostname"),
         hosts_path: file("hosts"),
-        log_path: Some(daemon.log_path(container.id).display().to_string()),
+        log_path: Some(log_path(daemon, &container)),
         name: Some(format!("/{}", container.name)),
         restart_count: Some(container.restarts.count.into()),
         driver: Some("overlay2".to_owned()),
@@ -205,6 +205,15 @@ fn state(container: &Container) -> ContainerState {
             ..shown
         },
     }
+}
+
+/// Where a log is that others can read.
+fn log_path(daemon: &Daemon, container: &Container) -> String {
+    let log = container.host_config.log_config.as_ref();
+    let known = log.and_then(|log| log.typ.as_deref()) == Some("json-file");
+    let path = daemon.log_path(container).filter(|_| known);
+    path.map(|path| path.display().to_string())
+        .unwrap_or_default()
 }
 
 fn graph_driver(daemon: &Daemon, container: &Container) -> DriverData {

@@ -30,7 +30,7 @@ use crate::state::Change;
 
 use super::namespaces::Mode;
 use super::restart::{self, Restarts};
-use super::{devices, links, mounts, namespaces, security, sysctls, ulimits};
+use super::{devices, links, logging, mounts, namespaces, security, sysctls, ulimits};
 
 /// A container someone asks for.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +64,7 @@ impl Daemon {
         check_host(&host)?;
         PortRequest::parse(host.port_bindings.as_ref(), config.labels.as_ref())?;
         config::complete_host(&mut host);
+        logging::settle(&mut host, &self.settings.default_log)?;
         let volumes = self.settle_volumes(volumes, &image)?;
         let mut state = self.state();
         let (network_mode, networks) = networks::resolve(&state, &mut host, endpoints)?;

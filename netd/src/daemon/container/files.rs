@@ -31,11 +31,6 @@ impl Daemon {
         self.container_dir(id).join(name)
     }
 
-    /// Where a container's output is kept.
-    pub fn log_path(&self, id: ContainerId) -> PathBuf {
-        self.container_dir(id).join(format!("{id}-json.log"))
-    }
-
     /// The path under which a sandbox's network namespace is pinned.
     pub fn sandbox_key(&self, id: SandboxId) -> PathBuf {
         rnet_kernel::pin_path(&self.settings.run_dir, id)

@@ -8,6 +8,7 @@ mod donors;
 mod files;
 mod limits;
 mod links;
+mod logging;
 mod mounts;
 mod namespaces;
 mod pause;
@@ -26,6 +27,7 @@ mod wait;
 
 pub(in crate::daemon) use connect::may_have;
 pub use create::{ContainerRequest, endpoint_settings};
+pub use logging::{LogDefaults, check as check_log};
 pub use restart::Restarts;
 pub use size::Sizes;
 pub(in crate::daemon) use spec::environment;

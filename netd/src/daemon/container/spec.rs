@@ -54,7 +54,7 @@ impl Daemon {
                 .and_then(|score| i32::try_from(score).ok()),
             sysctls: sysctls::own(host),
             stop_signal: stop_signal.unwrap_or(defaults::STOP_SIGNAL),
-            log: Some(self.log_path(container.id)),
+            log: self.log_settings(container)?,
         })
     }
 

@@ -62,6 +62,7 @@ impl Stage {
             pools: rnet_ipam::Pools::default(),
             default_bridge: Default::default(),
             default_network_options: Default::default(),
+            default_log: Default::default(),
             cgroup_parent: "rnet-test".to_owned(),
             registries: Default::default(),
         };

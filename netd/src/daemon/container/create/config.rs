@@ -176,10 +176,6 @@ pub(super) fn complete_host(host: &mut HostConfig) {
             .filter(|own| !own.is_empty())
             .or_else(|| Some(text.to_owned()));
     };
-    named(
-        "json-file",
-        &mut host.log_config.get_or_insert_default().typ,
-    );
     host.masked_paths = Some(security::masked_paths(host));
     host.readonly_paths = Some(security::readonly_paths(host));
     named("private", &mut host.ipc_mode);

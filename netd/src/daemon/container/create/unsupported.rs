@@ -1,8 +1,6 @@
 //! What a client may ask of Docker and not of rnet yet: each is refused by name, none is passed over.
 
-use bollard_stubs::models::{
-    ContainerConfig, HostConfig, HostConfigIsolationEnum as Isolation, HostConfigLogConfig,
-};
+use bollard_stubs::models::{ContainerConfig, HostConfig, HostConfigIsolationEnum as Isolation};
 
 use crate::error::{Error, Result};
 
@@ -82,6 +80,7 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         dns_search: _,
         extra_hosts: _,
         links: _,
+        log_config: _,
         cgroupns_mode: _,
         ipc_mode: _,
         pid_mode: _,
@@ -101,7 +100,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         cpu_percent,
         io_maximum_iops,
         io_maximum_bandwidth,
-        log_config,
         volume_driver,
         cgroup,
         storage_opt,
@@ -121,10 +119,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         (
             "HostConfig.Isolation",
             matches!(isolation, Some(Isolation::PROCESS | Isolation::HYPERV)),
-        ),
-        (
-            "HostConfig.LogConfig",
-            log_config.as_ref().is_some_and(asks_of_log),
         ),
         ("HostConfig.VolumeDriver", text(volume_driver)),
         (
@@ -169,11 +163,6 @@ pub(super) fn is_mounted(host: &HostConfig, path: &str) -> bool {
         .chain(mounts)
         .chain(tmpfs)
         .any(|target| target == path)
-}
-
-fn asks_of_log(log: &HostConfigLogConfig) -> bool {
-    let kind = log.typ.as_deref().unwrap_or_default();
-    !matches!(kind, "" | "json-file") || log.config.as_ref().is_some_and(|it| !it.is_empty())
 }
 
 fn on(switch: Option<bool>) -> bool {
