@@ -92,6 +92,17 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error(
+        "container ID file found, make sure the other container isn't running or delete {path}",
+        path = .0.display()
+    )]
+    IdFile(PathBuf),
+    #[error("cannot write {path}", path = path.display())]
+    WriteId {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("{path} is no configuration of Docker's: JSON is expected", path = path.display())]
     LoginFile {
         path: PathBuf,

@@ -21,8 +21,16 @@ pub struct Limits {
     pub memory_swap: Option<Ceiling>,
     /// Bytes of memory the kernel tries to leave when memory is short.
     pub memory_reservation: Option<u64>,
+    /// How readily its memory is swapped out, 0 to 100.
+    pub swappiness: Option<u64>,
+    /// Whether its processes wait for memory at the limit instead of being ended.
+    pub oom_kill_disable: bool,
     /// CPU time.
     pub cpu: Option<CpuTime>,
+    /// The period over which CPU time of real-time processes is measured out, in microseconds.
+    pub realtime_period_us: Option<u64>,
+    /// Their CPU time in each period, in microseconds.
+    pub realtime_us: Option<u64>,
     /// Its weight among others that want the CPU, 2 to 262,144; others have 1,024.
     pub cpu_shares: Option<u64>,
     /// The CPUs it may run on, as in cpuset(7): `0-2,4`.
@@ -33,6 +41,8 @@ pub struct Limits {
     pub pids: Option<Ceiling>,
     /// Its weight among others that want the disks, 10 to 1,000.
     pub io_weight: Option<u16>,
+    /// The same for single disks, by device number, major and minor.
+    pub io_weights: Vec<((u32, u32), u16)>,
     /// How fast it may read and write.
     pub throttles: Vec<Throttle>,
 }

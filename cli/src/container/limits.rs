@@ -34,6 +34,12 @@ pub(crate) struct Limits {
     /// Limit its processor time in each period; -1 for no limit
     #[arg(long, value_name = "MICROSECONDS", allow_hyphen_values = true)]
     cpu_quota: Option<i64>,
+    /// Measure the processor time of its real-time processes out in periods of so long
+    #[arg(long, value_name = "MICROSECONDS")]
+    cpu_rt_period: Option<i64>,
+    /// Limit their processor time in each period
+    #[arg(long, value_name = "MICROSECONDS")]
+    cpu_rt_runtime: Option<i64>,
     /// Run it on these processors only, for instance 0-2,4
     #[arg(long, value_name = "LIST")]
     cpuset_cpus: Option<String>,
@@ -71,6 +77,8 @@ impl Limits {
         host.cpu_shares = self.cpu_shares;
         host.cpu_period = self.cpu_period;
         host.cpu_quota = self.cpu_quota;
+        host.cpu_realtime_period = self.cpu_rt_period;
+        host.cpu_realtime_runtime = self.cpu_rt_runtime;
         host.cpuset_cpus = self.cpuset_cpus;
         host.cpuset_mems = self.cpuset_mems;
         host.pids_limit = self.pids_limit;
@@ -90,6 +98,8 @@ impl Update {
             cpu_shares: host.cpu_shares,
             cpu_period: host.cpu_period,
             cpu_quota: host.cpu_quota,
+            cpu_realtime_period: host.cpu_realtime_period,
+            cpu_realtime_runtime: host.cpu_realtime_runtime,
             cpuset_cpus: host.cpuset_cpus,
             cpuset_mems: host.cpuset_mems,
             pids_limit: host.pids_limit,

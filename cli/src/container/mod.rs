@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 pub(crate) mod cp;
 pub(crate) mod diff;
+mod disks;
 pub(crate) mod exec;
 pub(crate) mod life;
 pub(crate) mod lifecycle;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use rnet_model::{ContainerLink, MacAddress};
 
+use super::disks::Disks;
 use super::life::Life;
 use super::limits::Limits;
 use super::security::Security;
@@ -13,6 +14,7 @@ use crate::image::transfer::When;
 use crate::parse::attachment::Attachment;
 use crate::parse::device::Ulimit;
 use crate::parse::host_entry::HostEntry;
+use crate::parse::mount::Mount;
 use crate::parse::pair::Pair;
 use crate::parse::ports::{Expose, Publish};
 use crate::parse::units::Bytes;
@@ -50,6 +52,15 @@ pub(crate) struct Options {
     /// Do not tell how far the pulling is
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Read metadata from a file, one KEY=VALUE per line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) label_file: Vec<PathBuf>,
+    /// Set metadata for the runtime
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) annotation: Vec<Pair>,
+    /// Write its id to a file, which must not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cidfile: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) process: Process,
@@ -141,6 +152,9 @@ pub(crate) struct NetworkOptions {
     /// Name the container's host
     #[arg(short = 'h', long)]
     pub(crate) hostname: Option<String>,
+    /// Name the domain of the container's host
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domainname: Option<String>,
     /// Set a variable of the kernel for its namespaces, for instance net.ipv4.ip_forward=1
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) sysctl: Vec<Pair>,
@@ -164,6 +178,17 @@ pub(crate) struct NetworkOptions {
 pub(crate) struct Resources {
     #[command(flatten)]
     pub(crate) limits: Limits,
+    #[command(flatten)]
+    pub(crate) disks: Disks,
+    /// Have its memory swapped out so readily, 0 to 100
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub(crate) memory_swappiness: Option<i64>,
+    /// Let its processes wait for memory at the limit instead of ending them
+    #[arg(long)]
+    pub(crate) oom_kill_disable: bool,
+    /// Make its control group below this one
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) cgroup_parent: Option<String>,
     /// Limit each of its processes, for instance nofile=1024:2048
     #[arg(long, value_name = "NAME=SOFT[:HARD]")]
     pub(crate) ulimit: Vec<Ulimit>,
@@ -182,6 +207,10 @@ pub(crate) struct Resources {
     /// Show a volume or a path of the host in the container
     #[arg(short, long, value_name = "[SOURCE:]TARGET[:OPTIONS]")]
     pub(crate) volume: Vec<Bind>,
+    /// The same by key: type=bind|volume|tmpfs,source=…,target=…,readonly,bind-propagation=rprivate,volume-nocopy,
+    /// volume-label=KEY=VALUE,tmpfs-size=BYTES,tmpfs-mode=OCTAL
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub(crate) mount: Vec<Mount>,
     /// Show the volumes of another container in this one
     #[arg(long, value_name = "CONTAINER[:ro]")]
     pub(crate) volumes_from: Vec<String>,

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::parse::attachment::Attachment;
 use crate::parse::device::Ulimit;
 use crate::parse::host_entry::HostEntry;
+use crate::parse::mount::Mount;
 use crate::parse::ports::{Expose, Publish};
 use crate::parse::{env, pair, ports, volume};
 
@@ -26,6 +27,8 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         tty,
         remove,
         label,
+        label_file,
+        annotation,
         process,
         network,
         resources,
@@ -41,9 +44,15 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         .collect();
     let attachments = attachments(&network)?;
     let (bare, binds): (Vec<_>, Vec<_>) = resources.volume.iter().partition(|it| it.is_bare());
-    let mut labels = pair::map(&label);
+    let mut labels = env::labels(&label_file)?;
+    labels.extend(pair::map(&label));
     labels.extend(ports::labels(&network.publish));
     let mut host_config = HostConfig {
+        annotations: Some(pair::map(&annotation)).filter(|it| !it.is_empty()),
+        mounts: some(resources.mount.iter().map(Mount::model).collect()),
+        memory_swappiness: resources.memory_swappiness,
+        oom_kill_disable: resources.oom_kill_disable.then_some(true),
+        cgroup_parent: resources.cgroup_parent,
         auto_remove: Some(remove),
         network_mode: attachments.first().map(|first| first.network.clone()),
         port_bindings: Some(ports::bindings(&network.publish)),
@@ -73,6 +82,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         ..Default::default()
     };
     resources.limits.set(&mut host_config);
+    resources.disks.set(&mut host_config);
     security.set(&mut host_config)?;
     let mut body = ContainerCreateBody {
         image,
@@ -82,6 +92,7 @@ pub(crate) fn create(options: Options, attached: bool) -> Result<ContainerCreate
         working_dir: process.workdir,
         user: process.user,
         hostname: network.hostname,
+        domainname: network.domainname,
         labels: Some(labels),
         stop_signal: process.stop_signal,
         stop_timeout: process.stop_timeout,

@@ -1,5 +1,9 @@
 //! `run` and `create`: a new container.
 
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
 use bollard::query_parameters::CreateContainerOptions;
 use clap::Args;
 
@@ -62,7 +66,30 @@ impl Create {
     }
 }
 
+/// The file for a container's id, made before the container.
+fn id_file(path: PathBuf) -> Result<(PathBuf, File)> {
+    match File::create_new(&path) {
+        Ok(file) => Ok((path, file)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Error::IdFile(path)),
+        Err(source) => Err(Error::WriteId { path, source }),
+    }
+}
+
 async fn create(api: &Api, options: Options, attached: bool) -> Result<String> {
+    let file = options.cidfile.clone().map(id_file).transpose()?;
+    let id = create_or_pull(api, options, attached).await;
+    let id = id.inspect_err(|_| {
+        // a file without an id would be in the way of the next one
+        let _ = file.as_ref().map(|(path, _)| fs::remove_file(path));
+    })?;
+    if let Some((path, mut file)) = file {
+        let written = file.write_all(id.as_bytes());
+        written.map_err(|source| Error::WriteId { path, source })?;
+    }
+    Ok(id)
+}
+
+async fn create_or_pull(api: &Api, options: Options, attached: bool) -> Result<String> {
     let image = options
         .image_and_command
         .first()

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bollard::models::{HostConfig, HostConfigCgroupnsModeEnum as Cgroupns};
+use bollard::models::{DeviceRequest, HostConfig, HostConfigCgroupnsModeEnum as Cgroupns};
 use clap::Args;
 use serde_json::Value;
 
@@ -38,12 +38,18 @@ pub(crate) struct Security {
     /// Let it have the host's name: host, else private
     #[arg(long, value_name = "MODE")]
     uts: Option<String>,
+    /// Let it have the host's user namespace, as it has: host
+    #[arg(long, value_name = "MODE", value_parser = ["host"])]
+    userns: Option<String>,
     /// Give it a device of the host, or those in a directory
     #[arg(long, value_name = "HOST[:CONTAINER][:rwm]")]
     device: Vec<Device>,
     /// Let it use devices, for instance 'c 42:* rwm'
     #[arg(long, value_name = "RULE")]
     device_cgroup_rule: Vec<String>,
+    /// Give it graphics processors: refused, as there is no driver for them yet
+    #[arg(long, value_name = "REQUEST")]
+    gpus: Option<String>,
     /// Let its processes be of another group
     #[arg(long, value_name = "GROUP")]
     group_add: Vec<String>,
@@ -61,6 +67,14 @@ impl Security {
         host.pid_mode = self.pid;
         host.ipc_mode = self.ipc;
         host.uts_mode = self.uts;
+        host.userns_mode = self.userns;
+        host.device_requests = self.gpus.map(|_| {
+            vec![DeviceRequest {
+                count: Some(-1),
+                capabilities: Some(vec![vec!["gpu".to_owned()]]),
+                ..DeviceRequest::default()
+            }]
+        });
         host.cgroupns_mode = self.cgroupns.map(|mode| match mode.as_str() {
             "host" => Cgroupns::HOST,
             _ => Cgroupns::PRIVATE,

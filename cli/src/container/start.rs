@@ -66,7 +66,10 @@ fn code(message: &str) -> u8 {
             .iter()
             .any(|words| message.to_lowercase().contains(words))
     };
-    if says(&["executable file not found", "no such file or directory"]) {
+    // only of a program: a device or a mount that is not there is the command line's fault
+    if !message.starts_with("exec") {
+        125
+    } else if says(&["executable file not found", "no such file or directory"]) {
         127
     } else if says(&["permission denied", "is a directory"]) {
         126
@@ -85,6 +88,10 @@ mod tests {
             ("exec: \"nope\": executable file not found in $PATH", 127),
             ("exec /bin/nope: No such file or directory", 127),
             ("exec /etc: permission denied", 126),
+            (
+                "error gathering device information while adding custom device \"/dev/x\": No such file or directory",
+                125,
+            ),
             ("Bind for 0.0.0.0:80 failed: port is already allocated", 125),
         ] {
             assert_eq!(code(message), expected, "{message}");

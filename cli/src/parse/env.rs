@@ -1,5 +1,6 @@
 //! The environment of a container: `-e` and `--env-file`.
 
+use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
@@ -30,6 +31,32 @@ pub(crate) fn variables(files: &[PathBuf], given: &[String]) -> Result<Vec<Strin
     }
     variables.extend(given.iter().filter_map(|variable| resolved(variable)));
     Ok(variables)
+}
+
+/// The labels of files, one `KEY=VALUE` per line; a bare key has an empty value.
+///
+/// # Errors
+///
+/// When a file cannot be read, or a line of it is no label.
+pub(crate) fn labels(files: &[PathBuf]) -> Result<HashMap<String, String>> {
+    let mut labels = HashMap::new();
+    for path in files {
+        let text = fs::read_to_string(path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        for (nth, line) in text.lines().enumerate() {
+            let label = variable(line).map_err(|reason| Error::EnvFile {
+                path: path.clone(),
+                reason: format!("line {}: {reason}", nth + 1),
+            })?;
+            labels.extend(label.map(|label| {
+                let (key, value) = label.split_once('=').unwrap_or((label, ""));
+                (key.to_owned(), value.to_owned())
+            }));
+        }
+    }
+    Ok(labels)
 }
 
 /// What a line of an environment file sets, if anything.

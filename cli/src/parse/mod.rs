@@ -5,6 +5,7 @@ pub(crate) mod device;
 pub(crate) mod env;
 pub(crate) mod host_entry;
 pub(crate) mod moment;
+pub(crate) mod mount;
 pub(crate) mod pair;
 pub(crate) mod ports;
 pub(crate) mod restart;

@@ -25,11 +25,19 @@ pub(super) struct Dialect {
     /// A ceiling of memory and swap together, beside the memory alone, as `swap` counts it.
     pub(super) swap_beside: fn(Ceiling, Option<u64>) -> String,
     pub(super) reservation: Files,
+    pub(super) swappiness: Files,
+    pub(super) oom_control: Files,
+    pub(super) realtime_period: Files,
+    pub(super) realtime: Files,
     pub(super) cpu: fn(CpuTime) -> Vec<Setting>,
     pub(super) shares: Files,
     /// Shares as `shares` counts them.
     pub(super) share: fn(u64) -> u64,
     pub(super) io_weight: Files,
+    /// The same for one device.
+    pub(super) io_weight_of: Files,
+    /// What stands there for none.
+    pub(super) no_io_weight: &'static str,
     pub(super) throttle: fn(&Throttle) -> Setting,
 }
 
@@ -47,11 +55,21 @@ impl Setting {
 
     /// A rate of one device, and what stands for none.
     pub(super) fn throttle(files: Files, of: &Throttle, rate: &str, none: &'static str) -> Self {
-        let (major, minor) = of.device;
-        let device = format!("{major}:{minor}");
+        Self::of_device("disk access", files, of.device, rate, none)
+    }
+
+    /// A value for one device, and what stands for none.
+    fn of_device(
+        limit: &'static str,
+        files: Files,
+        (major, minor): (u32, u32),
+        value: impl ToString,
+        none: &'static str,
+    ) -> Self {
+        let (device, value) = (format!("{major}:{minor}"), value.to_string());
         Self {
             device: Some((device.clone(), none)),
-            ..Self::asked("disk access", files, format!("{device} {rate}"))
+            ..Self::asked(limit, files, format!("{device} {value}"))
         }
     }
 }
@@ -61,7 +79,14 @@ impl Dialect {
     pub(super) fn settings(&self, controller: Controller, limits: &Limits) -> Vec<Setting> {
         let mut settings = match controller {
             Controller::Cpu => limits.cpu.map(self.cpu).unwrap_or_default(),
-            Controller::Io => limits.throttles.iter().map(self.throttle).collect(),
+            Controller::Io => {
+                let weights = limits.io_weights.iter().map(|(device, weight)| {
+                    let limit = "the weight of disk access";
+                    Setting::of_device(limit, self.io_weight_of, *device, weight, self.no_io_weight)
+                });
+                let throttles = limits.throttles.iter().map(self.throttle);
+                throttles.chain(weights).collect()
+            }
             _ => vec![],
         };
         let mut set = |limit, files, value: Option<String>| {
@@ -75,11 +100,17 @@ impl Dialect {
                 set("swap space", self.swap, swap);
                 let reservation = text(limits.memory_reservation);
                 set("reserved memory", self.reservation, reservation);
+                set("swappiness", self.swappiness, text(limits.swappiness));
+                let waits = limits.oom_kill_disable.then_some(1);
+                set("waiting for memory", self.oom_control, text(waits));
                 settings.extend(self.usual_swap(limits));
             }
             Controller::Cpu => {
                 let shares = text(limits.cpu_shares.map(self.share));
                 set("shares of the cpu", self.shares, shares);
+                let limit = "real-time scheduling";
+                set(limit, self.realtime_period, text(limits.realtime_period_us));
+                set(limit, self.realtime, text(limits.realtime_us));
             }
             Controller::CpuSet => {
                 set("the set of cpus", &["cpuset.cpus"], limits.cpus.clone());

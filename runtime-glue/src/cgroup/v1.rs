@@ -23,10 +23,16 @@ pub(super) const DIALECT: Dialect = Dialect {
     swap: &["memory.memsw.limit_in_bytes"],
     swap_beside: |both, _| ceiling(both, "-1"),
     reservation: &["memory.soft_limit_in_bytes"],
+    swappiness: &["memory.swappiness"],
+    oom_control: &["memory.oom_control"],
+    realtime_period: &["cpu.rt_period_us"],
+    realtime: &["cpu.rt_runtime_us"],
     cpu,
     shares: &["cpu.shares"],
     share: |shares| shares,
     io_weight: &["blkio.weight", "blkio.bfq.weight"],
+    io_weight_of: &["blkio.weight_device", "blkio.bfq.weight_device"],
+    no_io_weight: "0",
     throttle: |it| Setting::throttle(throttle_file(it.measure), it, &it.rate.to_string(), "0"),
 };
 

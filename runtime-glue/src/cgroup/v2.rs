@@ -16,10 +16,17 @@ pub(super) const DIALECT: Dialect = Dialect {
     swap: &["memory.swap.max"],
     swap_beside: swap,
     reservation: &["memory.low"],
+    // version 2 has neither
+    swappiness: &[],
+    oom_control: &[],
+    realtime_period: &[],
+    realtime: &[],
     cpu,
     shares: &["cpu.weight"],
     share: weight,
     io_weight: &["io.bfq.weight", "io.weight"],
+    io_weight_of: &["io.bfq.weight", "io.weight"],
+    no_io_weight: "default",
     throttle: |it| {
         let rate = format!("{}={}", throttle_key(it.measure), it.rate);
         Setting::throttle(&["io.max"], it, &rate, NO_THROTTLE)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
 use jiff::{SignedDuration, Timestamp};
@@ -154,18 +154,33 @@ impl LogWriter {
                 rotated = rotated.and(self.rotate());
             }
             let (now, later) = records.split_at(self.fitting(records));
-            if let Err(source) = self.file.write_all(now) {
-                // where this fails too, the torn record is one that readers skip
-                let _ = self.file.set_len(self.length);
-                return Err(LogError::Append {
-                    path: self.settings.path.clone(),
-                    source,
-                });
-            }
-            self.length += now.len() as u64;
+            self.put(now).map_err(|source| LogError::Append {
+                path: self.settings.path.clone(),
+                source,
+            })?;
             records = later;
         }
         rotated
+    }
+
+    /// Writes as many whole records as there is room for.
+    fn put(&mut self, records: &[u8]) -> io::Result<()> {
+        let mut written = 0;
+        while written < records.len() {
+            match self.file.write(&records[written..]) {
+                Ok(count) if count > 0 => written += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => {
+                    let whole = records[..written].iter().rposition(|byte| *byte == b'\n');
+                    self.length += whole.map_or(0, |newline| newline as u64 + 1);
+                    // where this fails too, the torn record is one that readers skip
+                    let _ = self.file.set_len(self.length);
+                    return Err(other.err().unwrap_or(ErrorKind::WriteZero.into()));
+                }
+            }
+        }
+        self.length += written as u64;
+        Ok(())
     }
 
     /// How many bytes of these records go into the file: up to the one that makes it full.

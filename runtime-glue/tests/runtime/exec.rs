@@ -3,9 +3,12 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
+use rnet_model::ContainerId;
 use rnet_runtime_glue::{ContainerState, ExecSpec, RuntimeError};
 
-use crate::lab::{Lab, await_end, chain, frames, process, rest_of};
+use crate::lab::{
+    Lab, await_end, chain, eventually, frames, process, processor_time, rest_of, work,
+};
 
 #[test]
 fn a_program_runs_in_all_namespaces_of_the_container() {
@@ -73,7 +76,16 @@ fn a_slow_reader_gets_every_byte_and_a_gone_one_stops_nothing() {
         privileged: false,
     };
     let slow = lab.runtime.exec(&id, &spec).map_err(chain).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    // the write of a full pipe (proc_pid_syscall(5))
+    let write = format!("{} ", libc::SYS_write);
+    eventually("it waits for its reader", || {
+        let mut writers = processes(&lab, &id, "head").into_iter();
+        let writes = writers.any(|pid| {
+            let call = std::fs::read_to_string(format!("/proc/{pid}/syscall"));
+            call.is_ok_and(|call| call.starts_with(&write))
+        });
+        writes.then_some(())
+    });
     assert_eq!(
         lab.exec(&id, &["test", "-e", "/tmp/done"]).0,
         1,
@@ -103,9 +115,12 @@ fn input_that_nobody_reads_yet_is_kept_after_the_client_went_and_keeps_nobody_bu
     let mut added = lab.runtime.exec(&id, &spec).map_err(chain).unwrap();
     added.stream.write_all(&vec![b'x'; 200_000]).unwrap();
     drop(added.stream);
-    let before = monitor_ticks(&lab);
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    assert!(monitor_ticks(&lab) - before < 10, "the monitor spins");
+    let before = monitor_time(&lab);
+    work();
+    assert!(
+        monitor_time(&lab) - before < 50_000_000,
+        "the monitor spins"
+    );
     assert_eq!(lab.exec(&id, &["touch", "/tmp/go"]).0, 0);
     assert_eq!(added.exit.wait().unwrap(), 0);
     assert_eq!(lab.exec(&id, &["cat", "/tmp/count"]).1, "200000\n");
@@ -230,8 +245,24 @@ fn programs_end_with_the_container_and_none_are_added_after() {
     ));
 }
 
-/// The hundredths of a second that the monitor of the lab's only container has run.
-fn monitor_ticks(lab: &Lab) -> u64 {
+/// The processes of that name in a container.
+fn processes(lab: &Lab, id: &ContainerId, name: &str) -> Vec<u32> {
+    let group =
+        ["pids/", ""].map(|it| format!("/sys/fs/cgroup/{it}{}/{id}/cgroup.procs", lab.cgroup));
+    let listed = group
+        .iter()
+        .find_map(|path| std::fs::read_to_string(path).ok());
+    let listed = listed.unwrap();
+    let pids = listed.lines().filter_map(|pid| pid.parse().ok());
+    let named = |pid: &u32| {
+        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        comm.is_ok_and(|comm| comm.trim() == name)
+    };
+    pids.filter(named).collect()
+}
+
+/// The processor time that the monitor of the lab's only container has had, in nanoseconds.
+fn monitor_time(lab: &Lab) -> u64 {
     let [id] = lab.runtime.list().unwrap()[..] else {
         panic!("one container")
     };
@@ -247,10 +278,5 @@ fn monitor_ticks(lab: &Lab) -> u64 {
         .chars()
         .take_while(char::is_ascii_digit)
         .collect();
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.split(' ')
-        .skip(13)
-        .take(2)
-        .map(|ticks| ticks.parse::<u64>().unwrap())
-        .sum()
+    processor_time(&pid)
 }

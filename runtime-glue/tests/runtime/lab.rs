@@ -242,6 +242,18 @@ pub(crate) fn await_end(descriptor: impl AsFd) {
     assert_eq!(poll(&mut ends, Some(&patience)), Ok(1), "it does not end");
 }
 
+/// Works for a tenth of a second of processor time: whoever does not rest has got some meanwhile, too.
+pub(crate) fn work() {
+    let begun = processor_time("thread-self");
+    while processor_time("thread-self") - begun < 100_000_000 {}
+}
+
+/// The processor time that a process has had, in nanoseconds (kernel: Documentation/scheduler/sched-stats.rst).
+pub(crate) fn processor_time(process: &str) -> u64 {
+    let schedule = fs::read_to_string(format!("/proc/{process}/schedstat")).unwrap();
+    schedule.split(' ').next().unwrap().parse().unwrap()
+}
+
 /// Asks until it is so.
 pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     for _ in 0..PATIENCE / 5 {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rnet_model::ContainerId;
 use rnet_runtime_glue::spec::{Ceiling, CpuTime, Limits, Measure, Throttle};
 
-use crate::lab::{Lab, chain, eventually};
+use crate::lab::{Lab, chain, eventually, work};
 
 /// Fills a shell variable until something gives.
 const HOG: &str = "x=0123456789abcdef; while :; do x=$x$x; done";
@@ -217,7 +217,7 @@ fn a_paused_container_stands_still_until_it_is_resumed_and_can_be_removed_all_th
 
     lab.runtime.pause(&id).map_err(chain).unwrap();
     let before = cpu();
-    std::thread::sleep(std::time::Duration::from_millis(50));
+    work();
     assert_eq!(cpu(), before);
     lab.runtime.resume(&id).map_err(chain).unwrap();
     eventually("it goes on", || (cpu() > before).then_some(()));

@@ -81,7 +81,7 @@ fn drivers_differ_in_what_they_keep() -> Result<()> {
                 .is_empty()
         );
         ensure!(lab.host("rnet logs default")? == "hi");
-        ensure!(lab.host("rnet info -f '{{.LoggingDriver}}'")? == "local");
+        ensure!(lab.host("rnet info --format '{{.LoggingDriver}}'")? == "local");
         ensure!(lab.host("rnet run --name silent --log-driver none busybox echo hi")? == "hi");
         let refused = lab.try_host("rnet logs silent")?;
         let why = "configured logging driver does not support reading";

@@ -35,6 +35,7 @@ mod names_kept;
 mod namespaces;
 mod netavark_plugin;
 mod oci;
+mod options;
 mod podman;
 mod port_ranges;
 mod ports;

@@ -148,6 +148,12 @@ fn check_host(host: &HostConfig) -> Result<()> {
     }
     restart::check(host)?;
     ulimits::check(host)?;
+    let parent = host.cgroup_parent.as_deref().unwrap_or_default();
+    if parent.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(Error::invalid(format!(
+            "invalid cgroup parent {parent:?}: a path without .. is expected"
+        )));
+    }
     devices::devices(host)?;
     security::check(host)
 }

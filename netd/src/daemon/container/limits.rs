@@ -60,16 +60,27 @@ pub(super) fn limits(host: &HostConfig) -> Result<Limits> {
         let devices = devices.iter().flatten();
         devices.map(move |device| throttle(device, measure))
     });
+    let weights = host.blkio_weight_device.iter().flatten().map(|it| {
+        let weight = it.weight.and_then(|weight| u16::try_from(weight).ok());
+        Ok((device_number(&it.path)?, weight.unwrap_or(0)))
+    });
     Ok(Limits {
         memory: positive(host.memory),
         memory_swap: ceiling(host.memory_swap),
         memory_reservation: positive(host.memory_reservation),
+        swappiness: host
+            .memory_swappiness
+            .and_then(|swappiness| u64::try_from(swappiness).ok()),
+        oom_kill_disable: host.oom_kill_disable.unwrap_or(false),
         cpu,
+        realtime_period_us: positive(host.cpu_realtime_period),
+        realtime_us: positive(host.cpu_realtime_runtime),
         cpu_shares: positive(host.cpu_shares),
         cpus: named(&host.cpuset_cpus),
         memory_nodes: named(&host.cpuset_mems),
         pids: ceiling(host.pids_limit),
         io_weight: host.blkio_weight.filter(|weight| *weight > 0),
+        io_weights: weights.collect::<Result<_>>()?,
         throttles: throttles.collect::<Result<_>>()?,
     })
 }
@@ -90,18 +101,21 @@ fn named(set: &Option<String>) -> Option<String> {
 }
 
 fn throttle(device: &ThrottleDevice, measure: Measure) -> Result<Throttle> {
-    let path = device.path.as_deref().unwrap_or_default();
-    let number = std::fs::metadata(path).map_err(|source| Error::File {
-        path: path.into(),
-        source,
-    });
-    let number = number?.st_rdev();
-    let part = |part: u64| u32::try_from(part).unwrap_or(u32::MAX);
     Ok(Throttle {
-        device: (part(stat::major(number)), part(stat::minor(number))),
+        device: device_number(&device.path)?,
         measure,
         rate: positive(device.rate).unwrap_or(0),
     })
+}
+
+/// The major and minor number of a device of the host.
+fn device_number(path: &Option<String>) -> Result<(u32, u32)> {
+    let path = path.as_deref().unwrap_or_default();
+    let found = std::fs::metadata(path);
+    let found = found.map_err(|error| Error::Invalid(format!("no device {path:?}: {error}")))?;
+    let number = found.st_rdev();
+    let part = |part: u64| u32::try_from(part).unwrap_or(u32::MAX);
+    Ok((part(stat::major(number)), part(stat::minor(number))))
 }
 
 /// The update in the words a container is created with.
@@ -155,6 +169,7 @@ fn refuse_fixed(asked: &HostConfig) -> Result<()> {
         ),
         ("Ulimits", asked.ulimits.iter().flatten().next().is_some()),
         ("Init", asked.init == Some(true)),
+        ("CgroupParent", named(&asked.cgroup_parent).is_some()),
     ];
     match fixed.into_iter().find(|(_, asked)| *asked) {
         Some((field, _)) => Err(Error::Unsupported(format!(
@@ -177,6 +192,13 @@ fn merge(host: &mut HostConfig, asked: HostConfig) {
     number(&mut host.cpu_quota, asked.cpu_quota);
     number(&mut host.cpu_shares, asked.cpu_shares);
     number(&mut host.pids_limit, asked.pids_limit);
+    number(&mut host.cpu_realtime_period, asked.cpu_realtime_period);
+    number(&mut host.cpu_realtime_runtime, asked.cpu_realtime_runtime);
+    let swappiness = asked.memory_swappiness.filter(|it| *it != -1);
+    host.memory_swappiness = swappiness.or(host.memory_swappiness);
+    host.oom_kill_disable = asked.oom_kill_disable.or(host.oom_kill_disable);
+    let weights = asked.blkio_weight_device.filter(|it| !it.is_empty());
+    host.blkio_weight_device = weights.or(host.blkio_weight_device.take());
     let policy = asked.restart_policy;
     let named_policy = policy.filter(|it| !matches!(it.name, None | Some(Restart::EMPTY)));
     host.restart_policy = named_policy.or(host.restart_policy.take());

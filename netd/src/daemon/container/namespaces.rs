@@ -53,6 +53,15 @@ pub(super) fn check(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
         .hostname
         .as_ref()
         .is_some_and(|name| !name.is_empty());
+    let domain = config
+        .domainname
+        .as_ref()
+        .is_some_and(|name| !name.is_empty());
+    if Mode::of(&host.uts_mode) == Mode::Host && domain {
+        return Err(Error::invalid(
+            "conflicting options: domainname and the UTS mode",
+        ));
+    }
     if Mode::of(&host.uts_mode) == Mode::Host && named {
         return Err(Error::invalid(
             "conflicting options: hostname and the UTS mode",

@@ -16,8 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 use rnet_model::ContainerId;
 use serde::{Deserialize, Serialize};
 
+use super::namespaces::Mode;
 use crate::container::{Container, Run};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, lookup};
 use crate::error::{Error, Result};
 
 /// How long the first restart waits; each further one waits twice as long.
@@ -153,7 +154,7 @@ impl Daemon {
     }
 
     fn restart_now(self: &Arc<Self>, id: ContainerId, ended: Timestamp) -> Result<()> {
-        let failed = self.lives.hold(id, || {
+        let waiting = self.lives.hold(id, || {
             let Ok(mut container) = self.find_container(&id.to_string()) else {
                 return Ok(None);
             };
@@ -161,13 +162,16 @@ impl Daemon {
             if !same || !container.restarts.pending {
                 return Ok(None);
             }
+            if self.waits_for_another(&container) {
+                return Ok(Some(container));
+            }
             container.restarts.count = container.restarts.count.saturating_add(1);
             container.restarts.pending = false;
             match self.run_or_undo(container) {
                 Ok(()) => Ok(None),
                 Err(error) => {
                     tracing::warn!(container = id.short(), "restart failed: {}", error.chain());
-                    // it counts as a run that ended now
+                    // what cannot be started is not tried again (moby, daemon/monitor.go, `handleContainerExit`)
                     let mut container = self.find_container(&id.to_string())?;
                     if let Run::Exited {
                         started,
@@ -180,16 +184,30 @@ impl Daemon {
                         (*started, *finished) = (now, now);
                         *reason = error.chain();
                     }
-                    Self::decide_restart(&mut container);
-                    self.put_container(container.clone())?;
-                    Ok::<_, Error>(Some(container))
+                    container.restarts.pending = false;
+                    self.put_container(container)?;
+                    Ok::<_, Error>(None)
                 }
             }
         })?;
-        if let Some(container) = failed.filter(|it| it.restarts.pending) {
+        if let Some(container) = waiting {
             self.restart_later(&container);
         }
         Ok(())
+    }
+
+    /// Whether a container needs one to run that is about to be started, as all are after a start of the machine.
+    fn waits_for_another(&self, container: &Container) -> bool {
+        let host = &container.host_config;
+        let donors = [&host.network_mode, &host.pid_mode, &host.ipc_mode];
+        let donors = donors.into_iter().filter_map(|mode| match Mode::of(mode) {
+            Mode::Container(donor) => Some(donor),
+            Mode::Own | Mode::Host => None,
+        });
+        self.read(|state| {
+            let mut donors = donors.filter_map(|donor| lookup::container(state, donor).ok());
+            donors.any(|donor| donor.id != container.id && donor.is_restarting())
+        })
     }
 
     /// Notes that somebody wants a container to be stopped, so that it stays so; whether it was about to be restarted.

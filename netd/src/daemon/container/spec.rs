@@ -45,14 +45,14 @@ impl Daemon {
                 (None, None) => Network::Host,
             },
             namespaces: donors.namespaces(container),
-            cgroup: None,
+            cgroup: cgroup(container),
             limits: limits(host)?,
             rlimits: ulimits::ulimits(host)?,
             oom_score_adj: host
                 .oom_score_adj
                 .filter(|score| *score != 0)
                 .and_then(|score| i32::try_from(score).ok()),
-            sysctls: sysctls::own(host),
+            sysctls: sysctls::own(config, host),
             stop_signal: stop_signal.unwrap_or(defaults::STOP_SIGNAL),
             log: self.log_settings(container)?,
         })
@@ -92,6 +92,13 @@ impl Daemon {
             readonly,
         })
     }
+}
+
+/// The group below the one that `--cgroup-parent` names; none where it names none.
+fn cgroup(container: &Container) -> Option<String> {
+    let parent = container.host_config.cgroup_parent.as_deref();
+    let parent = parent.map_or("", |parent| parent.trim_matches('/'));
+    (!parent.is_empty()).then(|| format!("{parent}/{}", container.id))
 }
 
 fn process(container: &Container) -> Process {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bollard_stubs::models::HostConfig;
+use bollard_stubs::models::{ContainerConfig, HostConfig};
 use rnet_model::{Object, Resource, SandboxId};
 
 use super::create::is_host;
@@ -41,9 +41,13 @@ pub(super) fn check(host: &HostConfig) -> Result<()> {
 }
 
 /// Those that the container's own namespaces have, not its sandbox.
-pub(super) fn own(host: &HostConfig) -> BTreeMap<String, String> {
+pub(super) fn own(config: &ContainerConfig, host: &HostConfig) -> BTreeMap<String, String> {
+    let domain = config.domainname.iter().filter(|domain| !domain.is_empty());
+    let domain = domain.map(|domain| ("kernel.domainname".to_owned(), domain.clone()));
     let asked = host.sysctls.clone().unwrap_or_default().into_iter();
-    asked.filter(|(name, _)| is_own(name)).collect()
+    domain
+        .chain(asked.filter(|(name, _)| is_own(name)))
+        .collect()
 }
 
 fn is_of_network(name: &str) -> bool {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use bollard_stubs::models::{
-    ContainerConfig, ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType,
+    ContainerConfig, ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountBindOptions,
+    MountBindOptionsPropagationEnum as Propagation, MountType,
 };
 use rnet_model::ContainerId;
 use rnet_runtime_glue::defaults::SHM_SIZE;
@@ -220,19 +221,32 @@ fn bind(mount: &Mount, target: &str) -> Result<String> {
     let source = mount.source.as_deref().unwrap_or_default();
     let invalid =
         |why: String| Error::invalid(format!("invalid mount config for type \"bind\": {why}"));
-    if mount
-        .bind_options
-        .as_ref()
-        .is_some_and(|options| *options != Default::default())
-    {
+    let options = mount.bind_options.clone().unwrap_or_default();
+    let made = options.create_mountpoint.unwrap_or(false);
+    let others = MountBindOptions {
+        create_mountpoint: None,
+        propagation: options.propagation.filter(|it| {
+            !matches!(
+                it,
+                Propagation::EMPTY | Propagation::PRIVATE | Propagation::RPRIVATE
+            )
+        }),
+        non_recursive: options.non_recursive.filter(|it| *it),
+        ..options
+    };
+    if others != MountBindOptions::default() {
         return Err(Error::Unsupported(format!(
-            "BindOptions of mount {target} are not supported yet"
+            "BindOptions of mount {target} other than Propagation \"rprivate\" and CreateMountpoint are not supported by rnet yet"
         )));
     }
     if source.contains(':') || target.contains(':') {
         return Err(invalid(format!(
             "{source} to {target}: a colon is not allowed"
         )));
+    }
+    if made {
+        std::fs::create_dir_all(source)
+            .map_err(|error| invalid(format!("cannot make bind source path {source}: {error}")))?;
     }
     if !std::path::Path::new(source).exists() {
         return Err(invalid(format!(

@@ -17,7 +17,48 @@ pub(in crate::daemon::container) fn check(host: &HostConfig) -> Result<()> {
         set(host.cpu_quota),
     );
     let most = std::thread::available_parallelism().map_or(1, |count| count.get() as i64);
+    let reservation = set(host.memory_reservation);
+    let swappiness = host.memory_swappiness.unwrap_or(-1);
+    let (rt_runtime, rt_period) = (
+        set(host.cpu_realtime_runtime),
+        set(host.cpu_realtime_period),
+    );
+    let weights = host.blkio_weight_device.iter().flatten();
+    let weights = weights.map(|it| it.weight.unwrap_or(0));
+    let mut weights = weights.chain(host.blkio_weight.map(usize::from).filter(|it| *it != 0));
     let refusals = [
+        (
+            !(-1..=100).contains(&swappiness),
+            format!("Invalid value: {swappiness}, valid memory swappiness range is 0-100"),
+        ),
+        (
+            reservation > 0 && reservation < LEAST_MEMORY,
+            "Minimum memory reservation allowed is 6MB".to_owned(),
+        ),
+        (
+            memory > 0 && reservation > memory,
+            "Minimum memory limit can not be less than memory reservation limit, see usage"
+                .to_owned(),
+        ),
+        (
+            rt_period != 0 && rt_runtime > rt_period,
+            "cpu real-time runtime cannot be higher than cpu real-time period".to_owned(),
+        ),
+        (
+            set(host.cpu_shares) < 0,
+            format!(
+                "invalid CPU shares ({}): value must be a positive integer",
+                set(host.cpu_shares)
+            ),
+        ),
+        (
+            weights.any(|weight| !(10..=1000).contains(&weight)),
+            "Range of blkio weight is from 10 to 1000".to_owned(),
+        ),
+        (
+            set(host.shm_size) < 0,
+            "SHM size can not be less than 0".to_owned(),
+        ),
         (
             memory != 0 && memory < LEAST_MEMORY,
             "Minimum memory limit allowed is 6MB".to_owned(),
@@ -58,7 +99,7 @@ pub(in crate::daemon::container) fn check(host: &HostConfig) -> Result<()> {
 }
 
 fn conflict(other: &str) -> String {
-    format!("conflicting options: Nano CPUs and {other} cannot both be set")
+    format!("Conflicting options: Nano CPUs and {other} cannot both be set")
 }
 
 #[cfg(test)]
@@ -87,6 +128,12 @@ mod tests {
             r#"{"NanoCpus":9000000000000000000}"#,
             r#"{"NanoCpus":500000000,"CpuQuota":50000}"#,
             r#"{"CpuPeriod":10}"#,
+            r#"{"MemorySwappiness":101}"#,
+            r#"{"MemoryReservation":1024}"#,
+            r#"{"Memory":33554432,"MemoryReservation":67108864}"#,
+            r#"{"CpuRealtimePeriod":10,"CpuRealtimeRuntime":11}"#,
+            r#"{"BlkioWeight":9}"#,
+            r#"{"BlkioWeightDevice":[{"Path":"/dev/null","Weight":1001}]}"#,
         ] {
             assert!(checked(wrong).is_err(), "{wrong}");
         }

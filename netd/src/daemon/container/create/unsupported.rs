@@ -1,6 +1,8 @@
 //! What a client may ask of Docker and not of rnet yet: each is refused by name, none is passed over.
 
-use bollard_stubs::models::{ContainerConfig, HostConfig, HostConfigIsolationEnum as Isolation};
+use bollard_stubs::models::{
+    ContainerConfig, DeviceRequest, HostConfig, HostConfigIsolationEnum as Isolation,
+};
 
 use crate::error::{Error, Result};
 
@@ -12,7 +14,22 @@ pub(super) fn refuse(config: &ContainerConfig, host: &HostConfig) -> Result<()> 
 
 /// Refuses the first setting of the host's side that would have to be ignored.
 pub(in crate::daemon::container) fn refuse_host_settings(host: &HostConfig) -> Result<()> {
+    if let Some(request) = host.device_requests.iter().flatten().next() {
+        // in Docker's words, of a host without such a driver
+        return Err(Error::invalid(format!(
+            "could not select device driver {:?} with capabilities: {}",
+            request.driver.as_deref().unwrap_or_default(),
+            capabilities(request)
+        )));
+    }
     refuse_first(asked_of_host(host))
+}
+
+/// As Go shows lists of lists: `[[gpu nvidia] [tpu]]`.
+fn capabilities(request: &DeviceRequest) -> String {
+    let all = request.capabilities.iter().flatten();
+    let all: Vec<_> = all.map(|it| format!("[{}]", it.join(" "))).collect();
+    format!("[{}]", all.join(" "))
 }
 
 fn refuse_first(settings: impl IntoIterator<Item = (&'static str, bool)>) -> Result<()> {
@@ -24,9 +41,8 @@ fn refuse_first(settings: impl IntoIterator<Item = (&'static str, bool)>) -> Res
     }
 }
 
-fn asked_of_config(config: &ContainerConfig) -> [(&'static str, bool); 3] {
+fn asked_of_config(config: &ContainerConfig) -> [(&'static str, bool); 2] {
     [
-        ("Domainname", text(&config.domainname)),
         ("NetworkDisabled", on(config.network_disabled)),
         ("OnBuild", list(&config.on_build)),
     ]
@@ -80,6 +96,13 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         dns_search: _,
         extra_hosts: _,
         links: _,
+        device_requests: _,
+        cgroup_parent: _,
+        blkio_weight_device: _,
+        cpu_realtime_period: _,
+        cpu_realtime_runtime: _,
+        memory_swappiness: _,
+        oom_kill_disable: _,
         log_config: _,
         cgroupns_mode: _,
         ipc_mode: _,
@@ -89,13 +112,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         annotations: _,
         console_size: _,
         container_id_file: _,
-        cgroup_parent,
-        blkio_weight_device,
-        cpu_realtime_period,
-        cpu_realtime_runtime,
-        device_requests,
-        memory_swappiness,
-        oom_kill_disable,
         cpu_count,
         cpu_percent,
         io_maximum_iops,
@@ -108,10 +124,11 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
         isolation,
     } = host;
     vec![
-        ("HostConfig.DeviceRequests", list(device_requests)),
-        ("HostConfig.UsernsMode", text(userns_mode)),
+        (
+            "HostConfig.UsernsMode",
+            text(userns_mode) && userns_mode.as_deref() != Some("host"),
+        ),
         ("HostConfig.Cgroup", text(cgroup)),
-        ("HostConfig.CgroupParent", text(cgroup_parent)),
         (
             "HostConfig.Runtime",
             text(runtime) && runtime.as_deref() != Some("rnet"),
@@ -125,16 +142,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
             "HostConfig.StorageOpt",
             storage_opt.as_ref().is_some_and(|it| !it.is_empty()),
         ),
-        ("HostConfig.OomKillDisable", on(*oom_kill_disable)),
-        (
-            "HostConfig.MemorySwappiness",
-            memory_swappiness.is_some_and(|it| it != -1),
-        ),
-        ("HostConfig.CpuRealtimePeriod", number(*cpu_realtime_period)),
-        (
-            "HostConfig.CpuRealtimeRuntime",
-            number(*cpu_realtime_runtime),
-        ),
         ("HostConfig.CpuCount", number(*cpu_count)),
         ("HostConfig.CpuPercent", number(*cpu_percent)),
         ("HostConfig.IOMaximumIOps", number(*io_maximum_iops)),
@@ -142,7 +149,6 @@ fn asked_of_host(host: &HostConfig) -> Vec<(&'static str, bool)> {
             "HostConfig.IOMaximumBandwidth",
             number(*io_maximum_bandwidth),
         ),
-        ("HostConfig.BlkioWeightDevice", list(blkio_weight_device)),
     ]
 }
 
@@ -212,7 +218,7 @@ mod tests {
     fn a_setting_that_would_be_ignored_is_refused_by_name() {
         for (host, field) in [
             (r#"{"VolumeDriver":"x"}"#, "HostConfig.VolumeDriver"),
-            (r#"{"MemorySwappiness":0}"#, "HostConfig.MemorySwappiness"),
+            (r#"{"StorageOpt":{"size":"1G"}}"#, "HostConfig.StorageOpt"),
         ] {
             let refusal = refused(host).unwrap_or_default();
             assert!(

@@ -102,11 +102,14 @@ impl VolumeRequest {
 fn of_mount(mount: Mount) -> Result<VolumeRequest> {
     let target = mount.target.unwrap_or_default();
     let options = mount.volume_options.unwrap_or_default();
-    let driver = options.driver_config.and_then(|driver| driver.name);
-    let foreign = driver.is_some_and(|name| !matches!(name.as_str(), "" | "local"));
-    if foreign || options.subpath.is_some_and(|path| !path.is_empty()) {
+    let driver = options.driver_config.unwrap_or_default();
+    let foreign = driver
+        .name
+        .is_some_and(|name| !matches!(name.as_str(), "" | "local"));
+    let configured = driver.options.is_some_and(|options| !options.is_empty());
+    if foreign || configured || options.subpath.is_some_and(|path| !path.is_empty()) {
         return Err(Error::Unsupported(format!(
-            "volume drivers and subpaths are not supported by rnet yet: leave them out of the mount for {target}"
+            "volume drivers, their options and subpaths are not supported by rnet yet: leave them out of the mount for {target}"
         )));
     }
     Ok(VolumeRequest {
