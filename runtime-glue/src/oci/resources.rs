@@ -111,6 +111,7 @@ fn limits(resources: &Resources) -> Result<Limits, RuntimeError> {
         },
         io_weight: resources.block_io.weight.filter(|weight| *weight > 0),
         throttles: throttles(&resources.block_io),
+        ..Limits::default()
     })
 }
 
