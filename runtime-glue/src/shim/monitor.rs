@@ -85,7 +85,7 @@ impl Monitor {
             "prepare for more processes in the container",
         ))?;
 
-        let stdio = Stdio::new(ends, spec.stdin_once, Keeping::Log(log));
+        let stdio = Stdio::new(ends, spec.stdin_once, Keeping::Log(log.map(Box::new)));
         let server = Server::new(directory)?;
         let shim = ProcessId::of(std::process::id()).ok_or_else(|| {
             RuntimeError::file("read", "/proc/self/stat")(std::io::ErrorKind::NotFound.into())

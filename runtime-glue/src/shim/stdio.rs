@@ -21,7 +21,7 @@ const DRAIN: usize = 128;
 /// What becomes of output that clients are too slow to take.
 pub(super) enum Keeping {
     /// It is logged, or dropped without a log, and the slow client with it: the process is not held up.
-    Log(Option<LogWriter>),
+    Log(Option<Box<LogWriter>>),
     /// It stays with the process, which waits, as on a pipe.
     Wait,
 }
