@@ -50,7 +50,7 @@ fn targets_that_are_swapped_for_links_meanwhile_lead_nowhere_outside() {
     fs::create_dir(&outside).unwrap();
     let volume = lab.directory.path().join("volume");
     fs::create_dir_all(volume.join("real")).unwrap();
-    symlink("/", volume.join("link")).unwrap();
+    symlink(&outside, volume.join("link")).unwrap();
     // another container that shares the volume swaps the two as fast as it can (CVE-2021-30465)
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -61,17 +61,20 @@ fn targets_that_are_swapped_for_links_meanwhile_lead_nowhere_outside() {
                 let _ = rustix::fs::renameat_with(rustix::fs::CWD, &a, rustix::fs::CWD, &b, flags);
             }
         });
-        let mut config = lab.config("ls /swapped/real >/dev/null; ls /srv");
+        let mut config = lab.config("true");
         let mounts = config["mounts"].as_array_mut().unwrap();
         mounts.push(json!({"destination": "/swapped", "type": "bind", "source": volume, "options": ["rbind"]}));
-        mounts.push(json!({"destination": "/swapped/real", "type": "bind", "source": outside, "options": ["rbind"]}));
+        mounts
+            .push(json!({"destination": "/swapped/real/made", "type": "tmpfs", "source": "tmpfs"}));
         let before = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        for _ in 0..30 {
-            let run = lab.ran(&config);
-            // it is there or it is not, and nothing else is
-            assert!(run.out.is_empty() || run.out == "kept\n", "{run:?}");
+        let mut made = 0;
+        for _ in 0..40 {
+            // whether it can be made depends on the moment
+            lab.ran(&config);
+            made += fs::read_dir(&outside).unwrap().count();
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(made, 0, "something was made on the host");
         assert_eq!(fs::read_to_string("/proc/self/mountinfo").unwrap(), before);
     });
 }
