@@ -5,7 +5,7 @@ use clap::Args;
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::api::Api;
 use crate::error::{Error, Result};
@@ -115,13 +115,23 @@ fn fields(document: &Value, indent: &str) -> String {
         Value::String(text) if !text.is_empty() => Some(format!("{indent}{name}: {text}")),
         Value::Bool(_) | Value::Number(_) => Some(format!("{indent}{name}: {value}")),
         // {"Driver": …}: what does it
-        Value::Object(fields) => {
-            let driver = fields.get("Driver")?.as_str()?;
-            Some(format!("{indent}{name}: {driver}"))
-        }
+        Value::Object(fields) => match fields.get("Driver").and_then(Value::as_str) {
+            Some(driver) => Some(format!("{indent}{name}: {driver}")),
+            None => lists(fields, indent).map(|lists| format!("{indent}{name}:\n{lists}")),
+        },
         _ => None,
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The lists of words among fields, one per line; none if there are none.
+fn lists(fields: &Map<String, Value>, indent: &str) -> Option<String> {
+    let lines = fields.iter().filter_map(|(name, list)| {
+        let words: Vec<&str> = list.as_array()?.iter().filter_map(Value::as_str).collect();
+        (!words.is_empty()).then(|| format!("{indent}  {name}: {}", words.join(" ")))
+    });
+    let lines: Vec<_> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// `TIME TYPE ACTION ID (ATTRIBUTES)`.

@@ -11,10 +11,13 @@ mod announcements;
 mod bridge;
 mod error;
 mod host;
+mod inside;
 mod null;
+mod remote;
 
 pub use announcements::Announcements;
 pub use error::DriverError;
+pub use remote::Remote;
 
 /// Answers which kernel resources should exist for a network of one kind.
 ///

@@ -24,6 +24,8 @@ fn network(subnets: Vec<Subnet>) -> Network {
         config_only: false,
         config_from: None,
         options: BTreeMap::new(),
+        ipam_driver: None,
+        unsettled: false,
         ipam_options: BTreeMap::new(),
         labels: BTreeMap::new(),
         resources: Vec::new(),

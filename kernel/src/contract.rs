@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use imbl::OrdSet;
 use rnet_model::{
-    Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Object, Place, PortRange,
-    Protocol, Resource, SandboxId, Veth,
+    Cidr, FirewallPolicy, ForeignBridge, ForeignLink, HostFacts, HostPorts, IfName, Object, Place,
+    PortRange, Protocol, Resource, SandboxId, Veth,
 };
 
 use crate::KernelError;
@@ -80,6 +80,9 @@ pub trait Host: Send + Sync {
     ///
     /// A link of that name that is no bridge is an error.
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError>;
+
+    /// The link of that name on the host; none where there is no such link, an error where it is rnet's.
+    fn foreign_link(&self, name: &IfName) -> Result<Option<ForeignLink>, KernelError>;
 
     /// The destinations of every route of every table of the host, the default routes left out.
     ///

@@ -13,7 +13,7 @@ use crate::netlink::Netlink;
 use crate::outcome::{index, refused};
 use crate::rtnl::{Link, Rtnetlink, request, traffic};
 use crate::traveller::Traveller;
-use crate::{batch, join, shape};
+use crate::{batch, borrow, join, shape};
 
 /// A name can be held by a link that is being deleted, and by a pair that is another than the wanted one.
 const TRIES: usize = 3;
@@ -47,6 +47,10 @@ impl<'a, 'b> Builder<'a, 'b> {
                 Object::Bridge(bridge) => self.ensure_bridge(resource, bridge)?,
                 Object::Adopted(bridge) => join::adopt(&mut self.kernel.host(), resource, bridge)?,
                 Object::Patch(patch) => self.ensure_patch(resource, patch)?,
+                Object::Borrowed(link) => {
+                    borrow::take(self.kernel, self.traveller, resource, link)?;
+                }
+                Object::Told(_) => {}
                 Object::Veth(veth) => self.ensure_veth(resource, veth)?,
                 Object::Shaper(shaper) => {
                     shape::shape(&mut self.kernel.host(), resource, shaper)?;

@@ -157,6 +157,13 @@ pub enum KernelError {
         name: IfName,
     },
 
+    /// A link that rnet made is named as one of somebody else.
+    #[error("interface {name} is rnet's own: it cannot be lent to rnet")]
+    OwnLink {
+        /// The link's name.
+        name: IfName,
+    },
+
     /// A route of somebody else leads to the wanted destination.
     #[error(
         "a route to {destination} is in the way: it was not made by rnet; delete it, or choose another subnet"

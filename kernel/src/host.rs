@@ -8,15 +8,15 @@ use std::sync::PoisonError;
 use imbl::OrdSet;
 use nix::sys::socket::{setsockopt, sockopt};
 use rnet_model::{
-    Cidr, ForeignBridge, HostFacts, HostPorts, IfName, Place, PortRange, Protocol, SandboxId, Veth,
-    VethPeer,
+    Cidr, ForeignBridge, ForeignLink, HostFacts, HostPorts, IfName, Place, PortRange, Protocol,
+    SandboxId, Veth, VethPeer,
 };
 
 use crate::contract::{HeldPorts, Host, HostRoute, News, ResolverSockets, SocketKind, Watch};
 use crate::error::KernelError;
 use crate::netlink::Netlink;
 use crate::rtnl::{EgressWatch, Listener, Route, Routes, request};
-use crate::{announce, conntrack, facts, gateway_sockets, join, nft, ports};
+use crate::{announce, borrow, conntrack, facts, gateway_sockets, join, nft, ports};
 
 /// The address of a sandbox's resolver (libnetwork's `resolverIPSandbox`).
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
@@ -44,6 +44,10 @@ impl Host for Netlink {
 
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {
         join::foreign_bridge(&mut self.host(), name)
+    }
+
+    fn foreign_link(&self, name: &IfName) -> Result<Option<ForeignLink>, KernelError> {
+        borrow::foreign_link(&mut self.host(), name)
     }
 
     fn routes_over(&self, subnets: &[Cidr]) -> Result<Vec<HostRoute>, KernelError> {

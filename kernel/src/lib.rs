@@ -7,6 +7,7 @@
 //! netlink     Kernel and Host on this machine
 //!   ensure      making resources exist       batch    those that take one message each
 //!   join        bridges adopted, and joined by patches
+//!   borrow      links of others, taken into sandboxes
 //!   remove      making them cease to exist   reaper   deleting links off the caller's path
 //!   host        facts, routes, sockets       ports    ports of the host, held
 //!   conntrack   stale flows, forgotten
@@ -22,6 +23,7 @@
 
 mod announce;
 mod batch;
+mod borrow;
 mod conntrack;
 mod contract;
 mod ensure;

@@ -1,6 +1,7 @@
 //! The way to the kernel: rtnetlink and namespaces.
 
 use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +58,11 @@ impl Netlink {
         work: impl FnOnce(&mut Traveller<'_>) -> T + Send,
     ) -> Result<T, KernelError> {
         away(&self.pins, &self.home, work)
+    }
+
+    /// The host's namespace.
+    pub(crate) fn home(&self) -> BorrowedFd<'_> {
+        self.home.as_fd()
     }
 
     /// The host's links, for this caller alone.

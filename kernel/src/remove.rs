@@ -9,7 +9,7 @@ use crate::mark::Mark;
 use crate::netlink::Netlink;
 use crate::rtnl::{Refusal, request};
 use crate::traveller::Traveller;
-use crate::{batch, join, nft, shape};
+use crate::{batch, borrow, join, nft, shape};
 
 /// The resources that take an effort to remove, in reverse: what is in a sandbox or on a link that is removed with
 /// it goes by itself.
@@ -26,7 +26,8 @@ pub(crate) fn worth_removing(resources: &[Resource]) -> Vec<&Resource> {
         | Object::Bridge(_)
         | Object::Veth(_)
         | Object::Intake(_)
-        | Object::Patch(_) => true,
+        | Object::Patch(_)
+        | Object::Borrowed(_) => true,
         Object::Shaper(shaper) => stays(resource.place, &shaper.link),
         Object::Adopted(bridge) => !bridge.addresses.is_empty(),
         // a guest goes on with its own
@@ -34,7 +35,7 @@ pub(crate) fn worth_removing(resources: &[Resource]) -> Vec<&Resource> {
         Object::Up(link) | Object::Address { link, .. } | Object::Route { link, .. } => {
             stays(resource.place, link)
         }
-        Object::Sysctl { .. } | Object::LeastSysctl { .. } => false,
+        Object::Sysctl { .. } | Object::LeastSysctl { .. } | Object::Told(_) => false,
     };
     resources.iter().rev().filter(worth).collect()
 }
@@ -56,6 +57,7 @@ pub(crate) fn remove(
             let opened = shape::let_in(&mut kernel.host(), intake);
             opened.and(doom(kernel, &intake.name))
         }
+        (Object::Borrowed(link), _) => return borrow::give_back(kernel, traveller, resource, link),
         (Object::Adopted(bridge), _) => join::abandon(&mut kernel.host(), bridge),
         (_, Place::Host) => batch::remove(&mut kernel.host(), resource),
         (_, Place::Sandbox(sandbox)) => match traveller.enter(sandbox) {
@@ -113,6 +115,7 @@ fn links(resource: &Resource) -> Vec<(Place, &IfName)> {
                 (veth.peer.place(), &veth.peer.name),
             ]
         }
+        Object::Borrowed(link) => vec![(Place::Sandbox(link.sandbox), &link.ifname)],
         _ => Vec::new(),
     }
 }

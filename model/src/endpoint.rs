@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cidr, ContainerLink, EndpointId, IfName, MacAddress, NetworkId, Resource, SandboxId};
+use crate::{
+    Cidr, ContainerLink, EndpointId, IfName, Joined, MacAddress, NetworkId, Resource, SandboxId,
+};
 
 /// How far an endpoint is, as recorded before the kernel is touched.
 ///
@@ -82,6 +84,9 @@ pub struct Endpoint {
     pub names: Vec<String>,
     /// What was asked for.
     pub settings: EndpointSettings,
+    /// What the plugin behind its network said of it, where there is one, and it has.
+    #[serde(default)]
+    pub joined: Option<Joined>,
     /// The kernel resources it stands on, in the order they are made: what disconnecting removes.
     pub resources: Vec<Resource>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cidr, Mtu};
+use crate::{Cidr, MacAddress, Mtu};
 
 /// Facts of the host, read once per operation and handed to the drivers, which never look for themselves.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -24,4 +24,13 @@ pub struct ForeignBridge {
     pub addresses: Vec<Cidr>,
     /// Its MTU.
     pub mtu: Mtu,
+}
+
+/// A link of the host that rnet did not make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ForeignLink {
+    /// Its hardware address; none where it has none of six bytes.
+    pub mac: Option<MacAddress>,
+    /// Whether the host itself needs it: its loopback, and the way out of it.
+    pub needed: bool,
 }

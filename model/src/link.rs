@@ -86,6 +86,11 @@ impl MacAddress {
         Self(bytes)
     }
 
+    /// These six bytes, if an interface may have them: a unicast address that is not all zeros.
+    pub fn unicast(bytes: [u8; 6]) -> Option<Self> {
+        (bytes[0] & 1 == 0 && bytes != [0; 6]).then_some(Self(bytes))
+    }
+
     /// The six bytes, first transmitted first.
     pub const fn octets(self) -> [u8; 6] {
         self.0
@@ -106,12 +111,10 @@ impl FromStr for MacAddress {
                 .ok_or_else(invalid)?;
             *byte = u8::from_str_radix(part, 16).map_err(|_| invalid())?;
         }
-        let unicast = bytes[0] & 1 == 0 && bytes != [0; 6];
-        if parts.next().is_none() && unicast {
-            Ok(Self(bytes))
-        } else {
-            Err(invalid())
-        }
+        let rest = parts.next();
+        Self::unicast(bytes)
+            .filter(|_| rest.is_none())
+            .ok_or_else(invalid)
     }
 }
 

@@ -62,6 +62,19 @@ pub struct Adopted {
     pub addresses: Vec<Cidr>,
 }
 
+/// A link that somebody else made in the host's namespace, for a sandbox.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Borrowed {
+    /// Its name in the host's namespace.
+    pub name: IfName,
+    /// The sandbox it is taken into.
+    pub sandbox: SandboxId,
+    /// Its name there.
+    pub ifname: IfName,
+    /// The hardware address it gets; none leaves it its own.
+    pub mac: Option<MacAddress>,
+}
+
 /// A pair of veth links between two bridges of the host.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Patch {
@@ -121,6 +134,19 @@ impl fmt::Display for Adopted {
         write!(f, "link show {} type bridge", self.name)?;
         let mut addresses = self.addresses.iter();
         addresses.try_for_each(|cidr| write!(f, " && address add {cidr} dev {}", self.name))
+    }
+}
+
+impl fmt::Display for Borrowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            sandbox,
+            ifname,
+            mac,
+        } = self;
+        write!(f, "link set {name} netns {} name {ifname}", sandbox.short())?;
+        mac.iter().try_for_each(|mac| write!(f, " address {mac}"))
     }
 }
 

@@ -37,6 +37,12 @@ pub struct Network {
     pub config_from: Option<String>,
     /// Driver options, under Docker's labels.
     pub options: BTreeMap<String, String>,
+    /// The plugin that gives its addresses, or `null`; none where rnet does.
+    #[serde(default)]
+    pub ipam_driver: Option<String>,
+    /// Whether plugins have yet to be told of it, or that it goes: nobody attaches to it, and after a crash it goes.
+    #[serde(default)]
+    pub unsettled: bool,
     /// Options of its IPAM driver.
     pub ipam_options: BTreeMap<String, String>,
     /// Free metadata of the user.

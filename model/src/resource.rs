@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Adopted, Bridge, Cidr, IfName, Intake, Patch, SandboxId, Shaper, Veth};
+use crate::{
+    Adopted, Borrowed, Bridge, Cidr, IfName, Intake, Patch, SandboxId, Shaper, Told, Veth,
+};
 
 /// Which network namespace an object is in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -55,6 +57,10 @@ pub enum Object {
     Shaper(Shaper),
     /// What arrives by a link of the host is limited.
     Intake(Intake),
+    /// A link that somebody else made, taken into a sandbox; removing it gives it back.
+    Borrowed(Borrowed),
+    /// Nothing of the kernel's: what a plugin was told on the way. Removing it tells the plugin the reverse.
+    Told(Told),
     /// An existing link is up.
     Up(IfName),
     /// An address on a link.
@@ -130,6 +136,8 @@ impl fmt::Display for Object {
             Self::Veth(veth) => veth.fmt(f),
             Self::Shaper(shaper) => shaper.fmt(f),
             Self::Intake(intake) => intake.fmt(f),
+            Self::Borrowed(link) => link.fmt(f),
+            Self::Told(told) => told.fmt(f),
             Self::Up(link) => write!(f, "link set {link} up"),
             Self::Address { link, cidr } => write!(f, "address add {cidr} dev {link}"),
             Self::Route {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{ArgAction, Parser, ValueEnum};
@@ -12,6 +13,7 @@ use rnet_registry::Reach;
 use serde::Deserialize;
 
 use crate::daemon::{DefaultBridge, LogDefaults, check_log};
+use crate::remote::PluginSettings;
 
 mod bridge;
 mod hosts;
@@ -67,6 +69,13 @@ struct Options {
     /// [default: /run/docker/plugins/rnet.sock]
     #[arg(long, value_name = "PATH")]
     plugin_socket: Option<PathBuf>,
+    /// A directory where plugins of others are found as drivers: NAME.sock, NAME.spec or NAME.json, in it or in NAME/; several
+    /// times for several, in their order [default: /run/docker/plugins, /etc/docker/plugins, /usr/lib/docker/plugins]
+    #[arg(long, value_name = "DIR")]
+    plugin_dir: Vec<PathBuf>,
+    /// How many seconds a call of a plugin may take [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    plugin_timeout: Option<u32>,
     /// The containers' monitor program [default: rnet-shim beside netd]
     #[arg(long, value_name = "FILE")]
     shim: Option<PathBuf>,
@@ -173,6 +182,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The socket dockerd is served on, if it is.
     pub plugin_socket: Option<PathBuf>,
+    /// Where plugins of others are, and how long they are waited for.
+    pub plugins: PluginSettings,
     /// The containers' monitor program.
     pub shim: PathBuf,
     /// The containers' parent cgroup.
@@ -209,6 +220,19 @@ impl Flags {
             .plugin_socket
             .or(file.plugin_socket)
             .unwrap_or_else(|| "/run/docker/plugins/rnet.sock".into());
+        let plugin_socket = Some(plugin_socket).filter(|it| it.as_os_str() != "none");
+        let mut plugins = PluginSettings {
+            own_socket: plugin_socket.clone(),
+            ..PluginSettings::dockers()
+        };
+        for directories in [file.plugin_dir, flags.plugin_dir] {
+            if !directories.is_empty() {
+                plugins.directories = directories;
+            }
+        }
+        if let Some(seconds) = flags.plugin_timeout.or(file.plugin_timeout) {
+            plugins.deadline = Duration::from_secs(seconds.into());
+        }
         let cgroup_parent = flags.cgroup_parent.or(file.cgroup_parent);
         Ok(Config {
             state_dir: flags
@@ -218,7 +242,8 @@ impl Flags {
             run_dir,
             hosts,
             tls,
-            plugin_socket: Some(plugin_socket).filter(|it| it.as_os_str() != "none"),
+            plugin_socket,
+            plugins,
             shim: flags.shim.or(file.shim).map_or_else(beside_me, Ok)?,
             cgroup_parent: cgroup_parent.unwrap_or_else(|| "rnet".to_owned()),
             bridge,

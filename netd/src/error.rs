@@ -12,6 +12,8 @@ use rnet_runtime_glue::RuntimeError;
 use rnet_runtime_glue::image::{ImageError, RootError};
 use rnet_runtime_glue::log::LogError;
 
+use crate::remote::PluginError;
+
 /// The result of an operation of the daemon.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -122,6 +124,20 @@ pub enum Error {
     /// No address or subnet can be had as asked.
     #[error(transparent)]
     Ipam(#[from] IpamError),
+    /// A plugin refused, or does not answer.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// A network is gone but for what a plugin has yet to be told.
+    #[error(
+        "network {network} is of no more use, and goes when its plugin answers; to forget it now: rnet network rm -f {network}"
+    )]
+    StillOwed {
+        /// The network.
+        network: String,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
     /// The kernel refused.
     #[error(transparent)]
     Kernel(#[from] KernelError),
@@ -205,6 +221,7 @@ impl Error {
             | Self::NoManifestFor { .. }
             | Self::NotHere(_)
             | Self::NoSuchTag(_) => Class::NotFound,
+            Self::Plugin(PluginError::NotFound { .. }) => Class::NotFound,
             Self::Conflict(_) => Class::Conflict,
             Self::Unsupported(_) => Class::Unsupported,
             Self::Kernel(KernelError::NoBridge { .. }) => Class::Invalid,

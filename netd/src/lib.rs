@@ -10,6 +10,7 @@ mod fd;
 pub mod listen;
 pub mod plugin;
 pub mod project;
+pub mod remote;
 pub mod state;
 pub mod store;
 pub mod transfer;

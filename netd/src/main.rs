@@ -70,6 +70,7 @@ fn open(config: &Config, tasks: &Handle) -> Result<Arc<Daemon>> {
         default_bridge: config.bridge.clone(),
         default_network_options: config.network_options.clone(),
         default_log: config.log.clone(),
+        plugins: config.plugins.clone(),
         cgroup_parent: config.cgroup_parent.clone(),
         registries: config.registries.clone(),
     };

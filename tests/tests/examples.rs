@@ -26,7 +26,10 @@ fn every_example_is_run_by_a_test() -> Result<()> {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["compose", "published-port", "two-networks"]);
+    assert_eq!(
+        names,
+        ["compose", "plugin", "published-port", "two-networks"]
+    );
     Ok(())
 }
 
@@ -44,6 +47,14 @@ fn a_published_port() -> Result<()> {
     let said = run("published-port")?;
     assert!(said.contains("it works"), "{said}");
     assert!(said.contains("tcp . 8080"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_plugin() -> Result<()> {
+    let said = run("plugin")?;
+    assert!(said.contains("1 /NetworkDriver.CreateNetwork"), "{said}");
+    assert!(said.contains("\nnothing is left"), "{said}");
     Ok(())
 }
 

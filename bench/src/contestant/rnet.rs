@@ -53,6 +53,7 @@ impl Rnet {
             default_bridge: netd::daemon::DefaultBridge::default(),
             default_network_options: Default::default(),
             default_log: Default::default(),
+            plugins: Default::default(),
             cgroup_parent: "rnet-bench".to_owned(),
             registries: Default::default(),
         };

@@ -6,10 +6,11 @@ mod membership;
 
 use bollard::query_parameters::PruneNetworksOptions;
 use clap::{Args, Subcommand};
+use hyper::Method;
 
 use crate::api::{Api, segment};
 use crate::container::lifecycle::in_turn;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::inspect::{Inspect, Kind};
 use crate::prune::Pruning;
 
@@ -41,7 +42,7 @@ pub(crate) struct InspectNetworks {
 /// Remove networks
 #[derive(Args)]
 pub(crate) struct Remove {
-    /// Let a network that is not there be no failure
+    /// Let a network that is not there be no failure, and forget one whose plugin does not answer
     #[arg(short, long)]
     force: bool,
     /// Names or ids
@@ -79,15 +80,12 @@ impl Command {
 
 impl Remove {
     async fn run(self, api: &Api) -> Result<u8> {
+        let force = if self.force { "?force=1" } else { "" };
         in_turn(&self.networks, async |network| {
-            match api
-                .docker
-                .remove_network(&segment(network))
-                .await
-                .map_err(Error::from)
-            {
+            let path = format!("/networks/{}{force}", segment(network));
+            match api.open(Method::DELETE, &path).await {
                 Err(error) if self.force && error.is_not_found() => Ok(()),
-                outcome => outcome,
+                outcome => outcome.map(drop),
             }
         })
         .await

@@ -7,8 +7,9 @@ use rnet_model::{
     Adopted, Bridge, Cidr, ForeignBridge, HostFacts, IfName, MacAddress, Mtu, Network, Object,
 };
 
+use super::address;
 use super::options::Options;
-use super::{address, ipv6_sysctls, sysctl};
+use crate::inside::{ipv6_sysctls, sysctl};
 
 /// A bridge of rnet's, with all that makes it the network's.
 pub(super) fn own(network: &Network, options: &Options, facts: &HostFacts) -> Vec<Object> {

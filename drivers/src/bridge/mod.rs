@@ -4,10 +4,11 @@ use std::iter::once;
 use std::net::IpAddr;
 
 use rnet_model::{
-    Bandwidth, Cidr, Endpoint, HostFacts, IfName, InterfaceSysctl, Mtu, Network, NetworkPolicy,
-    Object, Resource, Subnet, Veth, VethPeer,
+    Bandwidth, Cidr, Endpoint, HostFacts, IfName, Mtu, Network, NetworkPolicy, Object, Resource,
+    Subnet, Veth, VethPeer,
 };
 
+use crate::inside::{inside, sysctl};
 use crate::{Announcements, Driver, DriverError};
 
 mod link;
@@ -87,21 +88,10 @@ impl Driver for Bridge {
                 mac: endpoint.mac,
             },
         });
-        let ifname = &endpoint.ifname;
-        let own = endpoint.addresses.iter().copied();
-        let addresses = own.chain(endpoint.settings.link_local_cidrs());
-        let addresses = addresses.map(|cidr| address(ifname, cidr));
-        let asked = InterfaceSysctl::of(&endpoint.settings)?;
         let bandwidth = Bandwidth::of(&endpoint.settings.driver_options)?;
         let limits = bandwidth.objects(&host_end(endpoint), intake(endpoint));
-        let inside = endpoint_sysctls(endpoint, facts)
-            .into_iter()
-            .chain(addresses)
-            .chain(asked.iter().map(|sysctl| sysctl.on(ifname)))
-            .chain(once(Object::Up(endpoint.ifname.clone())))
-            .map(|object| Resource::sandbox(endpoint.sandbox, object));
         let outside = once(veth).chain(limits).map(Resource::host);
-        Ok(outside.chain(inside).collect())
+        Ok(outside.chain(inside(endpoint, facts)?).collect())
     }
 
     fn announcements(&self, network: &Network, mixed: bool) -> Result<Announcements, DriverError> {
@@ -225,32 +215,9 @@ fn forwarding(network: &Network) -> Vec<Object> {
         .collect()
 }
 
-fn endpoint_sysctls(endpoint: &Endpoint, facts: &HostFacts) -> Vec<Object> {
-    let own = endpoint.addresses.iter().copied();
-    let mut addresses = own.chain(endpoint.settings.link_local_cidrs());
-    ipv6_sysctls(&endpoint.ifname, addresses.any(|it| it.is_ipv6()), facts)
-}
-
-/// IPv6 is off where it was not asked for; where it is on, nobody on the link may change the link's routes.
-fn ipv6_sysctls(link: &IfName, enable: bool, facts: &HostFacts) -> Vec<Object> {
-    let on = |key, value| sysctl(format!("net/ipv6/conf/{link}/{key}"), value);
-    match (facts.ipv6, enable) {
-        (false, _) => Vec::new(),
-        (true, false) => vec![on("disable_ipv6", "1")],
-        (true, true) => vec![on("disable_ipv6", "0"), on("accept_ra", "0")],
-    }
-}
-
 fn address(link: &IfName, cidr: Cidr) -> Object {
     Object::Address {
         link: link.clone(),
         cidr,
-    }
-}
-
-fn sysctl(key: String, value: &str) -> Object {
-    Object::Sysctl {
-        key,
-        value: value.to_owned(),
     }
 }

@@ -15,8 +15,8 @@ use rnet_model::{
 
 use super::link::{main_bridge, port_mtu};
 use super::options::Options;
-use super::{ipv6_sysctls, sysctl};
 use crate::DriverError;
+use crate::inside::{ipv6_sysctls, sysctl};
 
 /// The endpoints of the first bridge: its other ports are for the patches, and for what others attach to a bridge of
 /// theirs.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use imbl::OrdSet;
 use rnet_model::{
-    Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Place, PortRange, Protocol,
-    Resource, SandboxId, Veth,
+    Cidr, FirewallPolicy, ForeignBridge, ForeignLink, HostFacts, HostPorts, IfName, Place,
+    PortRange, Protocol, Resource, SandboxId, Veth,
 };
 
 use super::{FakeKernel, State};
@@ -215,6 +215,21 @@ impl Host for FakeKernel {
             });
         }
         state.world.foreign_bridge(name)
+    }
+
+    fn foreign_link(&self, name: &IfName) -> Result<Option<ForeignLink>, KernelError> {
+        let mut state = self.state();
+        if state.step_fails() {
+            return Err(KernelError::List {
+                what: "links",
+                source: Refusal::new(FAILURE),
+            });
+        }
+        let found = state.world.foreign.contains(name);
+        Ok(found.then_some(ForeignLink {
+            mac: None,
+            needed: name.as_str() == "lo",
+        }))
     }
 
     /// Nothing is bound, so two holds of a port do not collide: only a port that is occupied is refused.

@@ -43,6 +43,11 @@ impl World {
                 self.need_name(&intake.name)?;
                 self.need_link(*place, &intake.link)?;
             }
+            Object::Borrowed(link) => {
+                self.need_namespace(link.sandbox)?;
+                self.need_foreign(&link.name)?;
+            }
+            Object::Told(_) => return Ok(()),
             Object::Up(link) | Object::Address { link, .. } => self.need_link(*place, link)?,
             Object::Route { gateway, link, .. } => {
                 self.need_link(*place, link)?;
@@ -71,6 +76,11 @@ impl World {
             Object::Veth(veth) => self.remove_link(&veth.name),
             Object::Patch(patch) => self.remove_link(&patch.near.name),
             Object::Intake(intake) => self.remove_link(&intake.name),
+            Object::Borrowed(link) => {
+                let place = Place::Sandbox(link.sandbox);
+                self.resources
+                    .retain(|it| it != resource && !(it.place == place && is_on(it, &link.ifname)));
+            }
             _ => self.resources.retain(|it| it != resource),
         }
     }
@@ -88,6 +98,7 @@ impl World {
     pub(super) fn remove_namespace(&mut self, sandbox: SandboxId) {
         let inside = |it: &Resource| match &it.object {
             Object::Veth(veth) => veth.peer.sandbox == Some(sandbox),
+            Object::Borrowed(link) => link.sandbox == sandbox,
             _ => namespace(it) == Some(sandbox) || it.place == Place::Sandbox(sandbox),
         };
         self.resources.retain(|it| !inside(it));
@@ -117,6 +128,8 @@ impl World {
             Object::Namespace(_)
             | Object::GuestNamespace { .. }
             | Object::Adopted(_)
+            | Object::Borrowed(_)
+            | Object::Told(_)
             | Object::Sysctl { .. }
             | Object::LeastSysctl { .. } => false,
         };
@@ -128,6 +141,16 @@ impl World {
             Object::Veth(veth) => Some(veth),
             _ => None,
         })
+    }
+
+    fn need_foreign(&self, name: &IfName) -> Result<(), KernelError> {
+        match self.foreign.contains(name) {
+            true => Ok(()),
+            false => Err(KernelError::NoLink {
+                place: Place::Host,
+                name: name.clone(),
+            }),
+        }
     }
 
     fn need_name(&self, name: &IfName) -> Result<(), KernelError> {
@@ -173,6 +196,9 @@ impl World {
             Object::Veth(veth) => {
                 place == Place::Host && veth.name == *link
                     || place == veth.peer.place() && veth.peer.name == *link
+            }
+            Object::Borrowed(borrowed) => {
+                place == Place::Sandbox(borrowed.sandbox) && borrowed.ifname == *link
             }
             _ => false,
         };
@@ -246,6 +272,16 @@ fn is_same(one: &Resource, other: &Resource) -> bool {
         (one, other) => one == other,
     };
     same && one.place == other.place
+}
+
+/// Whether it is on a link of its place.
+fn is_on(resource: &Resource, name: &IfName) -> bool {
+    match &resource.object {
+        Object::Up(link) | Object::Address { link, .. } | Object::Route { link, .. } => {
+            link == name
+        }
+        _ => false,
+    }
 }
 
 /// The sandbox whose namespace it is.

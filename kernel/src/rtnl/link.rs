@@ -3,6 +3,8 @@
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 
+use rnet_model::MacAddress;
+
 use crate::mark::Mark;
 
 /// A link that exists.
@@ -14,6 +16,8 @@ pub(crate) struct Link {
     pub(crate) mark: Mark,
     /// None for hardware.
     pub(crate) kind: Option<InfoKind>,
+    /// None where it is not of six bytes.
+    pub(crate) mac: Option<MacAddress>,
     /// In bytes.
     pub(crate) mtu: u32,
     /// The index of the other end of a pair, in that end's namespace.
@@ -39,6 +43,7 @@ impl Link {
             name: String::new(),
             mark: Mark::Foreign,
             kind: None,
+            mac: None,
             mtu: 0,
             peer: None,
         };
@@ -46,6 +51,9 @@ impl Link {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
                 LinkAttribute::Group(group) => link.mark = Mark::of_group(group),
+                LinkAttribute::Address(bytes) => {
+                    link.mac = bytes.try_into().ok().and_then(MacAddress::unicast);
+                }
                 LinkAttribute::Mtu(mtu) => link.mtu = mtu,
                 LinkAttribute::Link(peer) => link.peer = Some(peer),
                 LinkAttribute::LinkInfo(infos) => link.kind = infos.into_iter().find_map(kind),

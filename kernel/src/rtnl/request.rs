@@ -13,7 +13,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteScope,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use rnet_model::{Bridge, Cidr, IfName, Mtu, Patch, Veth, VethPeer};
+use rnet_model::{Bridge, Cidr, IfName, MacAddress, Mtu, Patch, Veth, VethPeer};
 use rtnetlink::{
     AddressMessageBuilder, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth,
     RouteMessageBuilder,
@@ -136,6 +136,25 @@ pub(crate) fn set_peer(index: u32, veth: &Veth) -> Request {
 pub(crate) fn set_up(index: u32, up: bool) -> Request {
     let message = LinkUnspec::new_with_index(index);
     Request::set_link(if up { message.up() } else { message.down() }.build())
+}
+
+/// A link goes to another namespace, where it is down, under a name there, with another hardware address if one is given.
+///
+/// The kernel does all three in their order (net/core/rtnetlink.c, `do_setlink`).
+pub(crate) fn move_link(
+    index: u32,
+    namespace: BorrowedFd<'_>,
+    name: &IfName,
+    mac: Option<MacAddress>,
+) -> Request {
+    let message = LinkUnspec::new_with_index(index)
+        .setns_by_fd(namespace.as_raw_fd())
+        .name(name.as_str());
+    let message = match mac {
+        Some(mac) => message.address(mac.octets().to_vec()),
+        None => message,
+    };
+    Request::set_link(message.build())
 }
 
 /// A link carries nothing any more, and is to be deleted with all that are.

@@ -88,7 +88,8 @@ fn describe(daemon: &Daemon) -> Result<SystemInfo> {
     });
     let count = |number: usize| i64::try_from(number).ok();
     let unified = std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
-    let networks = ["bridge", "host", "null"].map(ToOwned::to_owned).to_vec();
+    let mut networks = ["bridge", "host", "null"].map(ToOwned::to_owned).to_vec();
+    networks.extend(daemon.network_plugins());
     let settings = daemon.settings();
     let conflicts = daemon.lasting_conflicts()?;
     Ok(SystemInfo {

@@ -155,6 +155,7 @@ mod tests {
             settings: Default::default(),
             resources: vec![Resource::host(Object::Veth(veth))],
             shard: 0,
+            joined: None,
         }
     }
 

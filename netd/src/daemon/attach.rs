@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! reserve   state lock: lease -> driver's answer -> Endpoint { Attaching, resources } -> commit
+//! consult   no lock held: plugins of others are asked and told, where a network is theirs
 //! protect   rules stand before the first packet
 //! build     no lock held: one netlink batch
 //! confirm   state lock: Attached -> commit -> names published -> neighbours told, while the request goes on
@@ -19,6 +20,7 @@ use rnet_model::{
 
 use super::interface::{IFNAME_OPTION, hardware_address, ifname};
 use super::network::{find_driver, grown, refused_by};
+use super::plugins::is_owed;
 use super::ports::{Families, PortRequest};
 use super::{Daemon, random_bytes};
 use crate::error::{Error, Result};
@@ -115,6 +117,7 @@ impl Daemon {
         let asked: Vec<&str> = asked.map(String::as_str).collect();
         for request in requests {
             let present = state.endpoints_of(sandbox.id).chain(&endpoints);
+            let present = present.filter(|it| !is_owed(it));
             endpoints.push(endpoint(
                 &state, &sandbox, present, request, &asked, &facts,
             )?);
@@ -163,8 +166,13 @@ impl Daemon {
     /// Lets what was reserved exist, or undoes it.
     fn realise(&self, plan: Plan) -> Result<()> {
         let made = self
-            .protect()
-            .and_then(|()| self.build_endpoints(&plan.resources, &plan.endpoints))
+            .consult(plan.sandbox, &plan.endpoints, plan.whole)
+            .and_then(|decided| {
+                self.protect()?;
+                let resources = decided.as_ref().unwrap_or(&plan.resources);
+                self.build_endpoints(resources, &plan.endpoints)
+            })
+            .and_then(|()| self.lead_outside(plan.sandbox))
             .and_then(|()| self.lead_ports(plan.sandbox))
             .and_then(|()| self.confirm(&plan));
         made.inspect_err(|_| self.undo(plan.sandbox, &plan.endpoints, plan.whole))
@@ -247,6 +255,12 @@ fn endpoint<'a>(
             network.name
         )));
     }
+    if network.unsettled {
+        return Err(Error::Conflict(format!(
+            "network {} is being created, or removed: nothing can be connected to it",
+            network.name
+        )));
+    }
     let driver = find_driver(&network.driver)?;
     let settings = request.settings.clone();
     let wanted = LeaseRequest {
@@ -255,7 +269,10 @@ fn endpoint<'a>(
         before: &request.before,
     };
     refuse_reserved(state, network, sandbox, &wanted)?;
-    let addresses = lease(network, &wanted, state.addresses(network.id).held())?;
+    let addresses = match network.ipam_driver {
+        Some(_) => Vec::new(),
+        None => lease(network, &wanted, state.addresses(network.id).held())?,
+    };
     let id = EndpointId::from_bytes(random_bytes());
     let mut endpoint = Endpoint {
         id,
@@ -275,6 +292,7 @@ fn endpoint<'a>(
             .map_err(refused_by(driver, network))?,
         names: request.names.clone(),
         settings,
+        joined: None,
         resources: Vec::new(),
     };
     endpoint.resources = driver

@@ -38,13 +38,8 @@ pub(super) fn ifname<'a>(
     present: impl Iterator<Item = &'a Endpoint> + Clone,
     asked: &[&str],
 ) -> Result<IfName> {
-    let is_free = |name: &str| {
-        present
-            .clone()
-            .all(|endpoint| endpoint.ifname.as_str() != name)
-    };
     let name = match settings.driver_options.get(IFNAME_OPTION) {
-        Some(name) if is_free(name) => name.clone(),
+        Some(name) if is_free(name, present.clone()) => name.clone(),
         Some(name) => {
             let taken =
                 format!("interface name {name} is taken by another network of the container");
@@ -54,12 +49,30 @@ pub(super) fn ifname<'a>(
             let prefix = driver
                 .interface_prefix(network)
                 .map_err(refused_by(driver, network))?;
-            let mut names = (0..).map(|number| format!("{prefix}{number}"));
-            names
-                .find(|name| is_free(name) && !asked.contains(&name.as_str()))
-                .expect("there are more numbers than interfaces")
+            return numbered(&prefix, present, asked);
         }
     };
+    parse(&name)
+}
+
+/// The prefix with the lowest number that is free in the same way.
+pub(super) fn numbered<'a>(
+    prefix: &str,
+    present: impl Iterator<Item = &'a Endpoint> + Clone,
+    asked: &[&str],
+) -> Result<IfName> {
+    let mut names = (0..).map(|number| format!("{prefix}{number}"));
+    let name = names
+        .find(|name| is_free(name, present.clone()) && !asked.contains(&name.as_str()))
+        .expect("there are more numbers than interfaces");
+    parse(&name)
+}
+
+fn is_free<'a>(name: &str, mut present: impl Iterator<Item = &'a Endpoint>) -> bool {
+    present.all(|endpoint| endpoint.ifname.as_str() != name)
+}
+
+fn parse(name: &str) -> Result<IfName> {
     name.parse()
         .map_err(|error: InvalidIfName| Error::invalid(error.to_string()))
 }

@@ -20,6 +20,7 @@ mod lookup;
 mod network;
 mod offered;
 mod open;
+mod plugins;
 mod ports;
 mod reconcile;
 mod resolve;
@@ -60,6 +61,7 @@ use tokio::runtime::Handle;
 
 use crate::error::Result;
 use crate::event::Events;
+use crate::remote::{PluginSettings, Plugins};
 use crate::state::{Change, State};
 use crate::store::Store;
 use crate::transfer::Layers;
@@ -90,6 +92,8 @@ pub struct Settings {
     pub default_network_options: BTreeMap<String, BTreeMap<String, String>>,
     /// How the output of containers is kept that say nothing of it.
     pub default_log: LogDefaults,
+    /// Where plugins of others are, and how long they are waited for.
+    pub plugins: PluginSettings,
     /// The cgroup that those of the containers are in, below the root of each hierarchy.
     pub cgroup_parent: String,
     /// How registries of images are reached.
@@ -129,6 +133,10 @@ pub struct Daemon {
     /// Layers on their way here.
     layers: Layers,
     runtime: Runtime,
+    /// Plugins of others.
+    plugins: Plugins,
+    /// What plugins have yet to be told.
+    owing: plugins::Owing,
     events: Events,
     tasks: Handle,
 }

@@ -13,6 +13,7 @@ use super::resolve::{HostSockets, Names};
 use super::{Daemon, Hands, Settings, exec, hold, ports, streams};
 use crate::error::{Error, Result, chain};
 use crate::event::Events;
+use crate::remote::Plugins;
 use crate::store::Store;
 
 impl Daemon {
@@ -42,6 +43,8 @@ impl Daemon {
         let daemon = Arc::new(Self {
             announcers: Announcers::new(Arc::clone(&hands.host), tasks.clone()),
             resolver: Names::new(tasks.clone(), sockets),
+            plugins: Plugins::new(settings.plugins.clone(), tasks.clone()),
+            owing: Default::default(),
             settings,
             hands,
             store,

@@ -47,6 +47,7 @@ impl Daemon {
         self.protect()?;
         self.rebuild();
         report.orphans = self.sweep()?;
+        self.settle_with_plugins();
         self.restart_all()?;
         Ok(report)
     }

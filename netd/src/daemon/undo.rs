@@ -1,10 +1,14 @@
 //! The one way out: rollback of a failed attach, disconnect, end of a container, and recovery after a crash.
 //!
-//! It needs no driver and no plan: it removes what is on record.
+//! It needs no driver and no plan: it removes what is on record. Where a plugin was told something and does not answer now,
+//! that much of the record stays, and is undone in the same way later.
+
+use std::collections::BTreeSet;
 
 use rnet_model::{Endpoint, EndpointId, Phase, SandboxId};
 
 use super::Daemon;
+use super::plugins::{Debtor, told};
 use crate::error::{Error, Result, chain};
 use crate::project;
 use crate::state::Change;
@@ -28,10 +32,14 @@ impl Daemon {
             self.protect().err(),
             // before a link goes: a sandbox that has another way out is never without one
             self.settle_routes(sandbox, whole).err(),
+            self.lead_outside_if_it_stays(sandbox, whole).err(),
             self.lead_ports(sandbox).err(),
         ];
-        let unmade = self.remove_from_kernel(sandbox, &endpoints, whole);
-        let kept = self.drop_records(sandbox, &endpoints, whole).err();
+        let (unmade, owing) = self.remove_recorded(sandbox, &endpoints, whole);
+        let kept = self.drop_records(sandbox, &endpoints, &owing, whole).err();
+        for endpoint in &owing {
+            self.owing.add(Debtor::Endpoint(sandbox, endpoint.id));
+        }
         if whole {
             self.ports.release(sandbox);
         }
@@ -71,33 +79,48 @@ impl Daemon {
         self.commit(&mut state, changes)
     }
 
-    fn remove_from_kernel(
+    /// Removes what is on record; the endpoints of which plugins have yet to be told, with that alone.
+    fn remove_recorded(
         &self,
         sandbox: SandboxId,
         endpoints: &[EndpointId],
         whole: bool,
-    ) -> Vec<Error> {
-        let resources = self.read(|state| {
+    ) -> (Vec<Error>, Vec<Endpoint>) {
+        let (mut resources, endpoints) = self.read(|state| {
             let sandbox = state.sandbox(sandbox).filter(|_| whole);
-            let own = sandbox
-                .into_iter()
-                .flat_map(|sandbox| sandbox.resources.clone());
-            let theirs = endpoints.iter().filter_map(|id| state.endpoint(*id));
-            own.chain(theirs.flat_map(|endpoint| endpoint.resources.clone()))
-                .collect::<Vec<_>>()
+            let own = sandbox.into_iter().flat_map(|it| it.resources.clone());
+            let endpoints = endpoints.iter().filter_map(|id| state.endpoint(*id));
+            (
+                own.collect::<Vec<_>>(),
+                endpoints.cloned().collect::<Vec<_>>(),
+            )
         });
-        self.hands
-            .kernel
-            .remove_all(&resources)
-            .into_iter()
-            .map(Error::from)
-            .collect()
+        let is_told = |it: &Endpoint| it.resources.iter().any(|it| told(it).is_some());
+        let (with_plugins, plain): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(is_told);
+        let (mut failures, mut owing) = (Vec::new(), Vec::new());
+        let mut silent = BTreeSet::new();
+        for endpoint in with_plugins.into_iter().rev() {
+            let removed = self.remove_resources(&endpoint.resources, &mut silent);
+            failures.extend(removed.failures);
+            if !removed.owed.is_empty() {
+                owing.push(Endpoint {
+                    phase: Phase::Detaching,
+                    resources: removed.owed,
+                    ..endpoint
+                });
+            }
+        }
+        resources.extend(plain.into_iter().flat_map(|it| it.resources));
+        let unmade = self.remove_resources(&resources, &mut silent);
+        failures.extend(unmade.failures);
+        (failures, owing)
     }
 
     fn drop_records(
         &self,
         sandbox: SandboxId,
         endpoints: &[EndpointId],
+        owing: &[Endpoint],
         whole: bool,
     ) -> Result<()> {
         let mut changes: Vec<_> = endpoints
@@ -105,8 +128,18 @@ impl Daemon {
             .copied()
             .map(Change::DropEndpoint)
             .collect();
+        changes.extend(owing.iter().cloned().map(Change::PutEndpoint));
         changes.extend(whole.then_some(Change::DropSandbox(sandbox)));
         self.commit(&mut self.state(), changes)
+    }
+
+    /// Lets plugins of the endpoints that remain know which of them leads out now.
+    fn lead_outside_if_it_stays(&self, sandbox: SandboxId, whole: bool) -> Result<()> {
+        if whole {
+            Ok(())
+        } else {
+            self.lead_outside(sandbox)
+        }
     }
 
     /// Lets the default routes of a sandbox that stays be the ones its endpoints give it.

@@ -46,8 +46,11 @@ pub fn in_order<'a>(
     let mut candidates: Vec<_> = live
         .filter_map(|endpoint| {
             let network = state.network(endpoint.network)?;
-            let driver = driver(&network.driver)?;
-            Some((endpoint, network, driver.gateways(network)))
+            let gateways = match &endpoint.joined {
+                Some(joined) => joined.gateways.clone(),
+                None => driver(&network.driver)?.gateways(network),
+            };
+            Some((endpoint, network, gateways))
         })
         .collect();
     candidates.sort_by_key(|(endpoint, network, gateways)| {

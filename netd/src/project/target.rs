@@ -22,7 +22,8 @@ pub struct Targets {
 pub fn targets(state: &State, sandbox: SandboxId) -> Targets {
     let gateways = gateways(state, state.endpoints_of(sandbox));
     let target = |gateway: Option<(&Endpoint, IpAddr)>, v4| {
-        let (endpoint, _) = gateway?;
+        // a plugin publishes the ports of what it leads out
+        let (endpoint, _) = gateway.filter(|(it, _)| it.joined.is_none())?;
         address(endpoint, v4).filter(|_| !is_routed(state.network_policies(), endpoint, v4))
     };
     Targets {

@@ -201,6 +201,7 @@ mod tests {
             mac: "02:00:00:00:00:01".parse().unwrap(),
             addresses: addresses.iter().map(|it| it.parse().unwrap()).collect(),
             shard: 0,
+            joined: None,
             names: vec![],
             settings,
             resources: vec![],

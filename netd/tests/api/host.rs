@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use netd::daemon::{Daemon, DefaultBridge, Hands, Settings};
+use netd::remote::PluginSettings;
 use netd::store::Durable;
 use rnet_kernel::fake::FakeKernel;
 use serde_json::Value;
@@ -29,6 +30,11 @@ pub(crate) struct Answer {
 impl TestHost {
     /// A host whose daemon has the predefined networks and nothing else; its containers cannot be started.
     pub(crate) fn new() -> Self {
+        Self::with_plugins(PluginSettings::default())
+    }
+
+    /// The same, with plugins of others.
+    pub(crate) fn with_plugins(plugins: PluginSettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (state_dir, run_dir) = (directory.path().join("state"), directory.path().join("run"));
         let store = Durable::open(&state_dir, &run_dir).unwrap();
@@ -45,6 +51,7 @@ impl TestHost {
             default_bridge: DefaultBridge::default(),
             default_network_options: Default::default(),
             default_log: Default::default(),
+            plugins,
             cgroup_parent: "rnet-test".to_owned(),
             registries: Default::default(),
         };

@@ -190,6 +190,7 @@ fn open(tasks: &Runtime) -> Arc<Daemon> {
         default_bridge: DefaultBridge::default(),
         default_network_options: BTreeMap::new(),
         default_log: Default::default(),
+        plugins: Default::default(),
         cgroup_parent: "rnet-crowd".to_owned(),
         registries: Default::default(),
     };

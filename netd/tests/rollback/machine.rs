@@ -16,8 +16,8 @@ use rnet_kernel::{
     SocketKind, Watch,
 };
 use rnet_model::{
-    Cidr, FirewallPolicy, ForeignBridge, HostFacts, HostPorts, IfName, Place, PortRange, Protocol,
-    Resource, SandboxId, Veth,
+    Cidr, FirewallPolicy, ForeignBridge, ForeignLink, HostFacts, HostPorts, IfName, Place,
+    PortRange, Protocol, Resource, SandboxId, Veth,
 };
 
 /// Counts calls, and burns out.
@@ -75,6 +75,7 @@ impl Machine {
             default_bridge: DefaultBridge::default(),
             default_network_options: Default::default(),
             default_log: Default::default(),
+            plugins: Default::default(),
             cgroup_parent: "rnet-test".to_owned(),
             registries: Default::default(),
         };
@@ -196,6 +197,14 @@ impl Host for Machine {
 
     fn foreign_bridge(&self, name: &IfName) -> Result<Option<ForeignBridge>, KernelError> {
         self.kernel.foreign_bridge(name)
+    }
+
+    fn foreign_link(&self, name: &IfName) -> Result<Option<ForeignLink>, KernelError> {
+        if self.fuse.holds() {
+            self.kernel.foreign_link(name)
+        } else {
+            Err(dead())
+        }
     }
 
     fn resolver_sockets(&self, sandbox: SandboxId) -> Result<ResolverSockets, KernelError> {

@@ -36,6 +36,7 @@ mod namespaces;
 mod netavark_plugin;
 mod oci;
 mod options;
+mod plugins;
 mod podman;
 mod port_ranges;
 mod ports;

@@ -70,7 +70,10 @@ fn read(body: NetworkCreateRequest) -> Result<NetworkRequest> {
         options,
     } = body.ipam.unwrap_or_default();
     let ipam_driver = driver.unwrap_or_default();
-    if ipam_driver == "null" {
+    let builds_in = body.driver.as_deref().unwrap_or_default();
+    let is_built_in =
+        matches!(builds_in, "" | "default") || rnet_drivers::driver(builds_in).is_some();
+    if ipam_driver == "null" && is_built_in {
         // libnetwork, drivers/bridge, `CreateNetwork`
         let family = if body.enable_ipv4 == Some(false) {
             "ipv6"
@@ -80,12 +83,6 @@ fn read(body: NetworkCreateRequest) -> Result<NetworkRequest> {
         return Err(Error::invalid(format!(
             "{family} pool is empty: a bridge needs a subnet, and the IPAM driver null gives none; leave it out"
         )));
-    }
-    if !matches!(ipam_driver.as_str(), "" | "default") {
-        return Err(Error::NotFound {
-            kind: "could not find plugin",
-            reference: format!("{ipam_driver} in v1 plugin registry: plugin"),
-        });
     }
     Ok(NetworkRequest {
         name: body.name,
@@ -99,6 +96,7 @@ fn read(body: NetworkCreateRequest) -> Result<NetworkRequest> {
         config_only,
         config_from: Some(template).filter(|template| !template.is_empty()),
         subnets: subnets(config.unwrap_or_default())?,
+        ipam_driver: Some(ipam_driver).filter(|it| !matches!(it.as_str(), "" | "default")),
         ipam_options: options.unwrap_or_default().into_iter().collect(),
         options: body.options.unwrap_or_default().into_iter().collect(),
         labels: body.labels.unwrap_or_default().into_iter().collect(),
@@ -213,7 +211,6 @@ mod tests {
         for (text, field) in [
             (r#"{"Name":"n","Ingress":true}"#, "Ingress"),
             (r#"{"Name":"n","Scope":"swarm"}"#, "Scope"),
-            (r#"{"Name":"n","IPAM":{"Driver":"other"}}"#, "other"),
             (
                 r#"{"Name":"n","IPAM":{"Driver":"null"}}"#,
                 "ipv4 pool is empty",

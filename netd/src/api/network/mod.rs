@@ -76,9 +76,17 @@ async fn show(
     .map(Json)
 }
 
-async fn delete(State(api): State<Api>, Path(reference): Path<String>) -> Answer<StatusCode> {
-    api.run(move |daemon| daemon.delete_network(&reference))
-        .await?;
+async fn delete(
+    State(api): State<Api>,
+    Path(reference): Path<String>,
+    params: Params,
+) -> Answer<StatusCode> {
+    let force = params.flag("force");
+    api.run(move |daemon| match force {
+        true => daemon.forget_network(&reference),
+        false => daemon.delete_network(&reference),
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -19,7 +19,12 @@ pub(in crate::api) fn inspect(network: &Network) -> NetworkInspect {
         enable_ipv4: Some(network.enable_ipv4),
         enable_ipv6: Some(network.enable_ipv6),
         ipam: Some(Ipam {
-            driver: Some("default".to_owned()),
+            driver: Some(
+                network
+                    .ipam_driver
+                    .clone()
+                    .unwrap_or_else(|| "default".to_owned()),
+            ),
             config: Some(network.subnets.iter().map(subnet).collect()),
             options: Some(network.ipam_options.clone().into_iter().collect()),
         }),

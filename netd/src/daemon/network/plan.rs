@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use rnet_drivers::{Driver, DriverError};
 use rnet_ipam::SubnetRequest;
-use rnet_model::{Cidr, ForeignBridge, HostFacts, IfName, Network, NetworkId, Object};
+use rnet_model::{Cidr, ForeignBridge, HostFacts, IfName, Network, NetworkId, Object, Resource};
 
 use super::predefined::INTERFACE;
 use super::request::template_subnets;
 use super::{NetworkRequest, find_driver, refused_by};
 use crate::daemon::Daemon;
+use crate::daemon::plugins::has_plugin;
 use crate::error::{Error, Result};
 use crate::state::State;
 
@@ -19,47 +20,70 @@ use crate::state::State;
 const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
 
 impl Daemon {
-    /// Decides everything about a network of that id; touches nothing.
-    pub(super) fn plan_network(&self, id: NetworkId, request: NetworkRequest) -> Result<Network> {
+    /// Decides everything about a network of that id, but for what plugins decide; touches nothing.
+    ///
+    /// Where a plugin gives its addresses, the subnets that are asked for are the second part of the answer.
+    pub(super) fn plan_network(
+        &self,
+        id: NetworkId,
+        request: NetworkRequest,
+    ) -> Result<(Network, Vec<SubnetRequest>)> {
         self.read(|state| refuse_taken_name(&request.name, id, state))?;
         if request.config_only {
-            return template(id, request);
+            return Ok((template(id, request)?, Vec::new()));
         }
         let mut request = self.read(|state| request.filled(state))?;
-        let driver = find_driver(request.driver.as_deref().unwrap_or("bridge"))?;
+        let asked = request.driver.clone();
+        let asked = asked.unwrap_or_else(|| "bridge".to_owned());
+        let driver = find_driver(&asked)?;
         let chosen = !Network::is_predefined_name(&request.name) && !driver.is_singleton();
         if chosen && request.config_from.is_none() {
-            let defaults = self.settings.default_network_options.get(driver.name());
+            let defaults = self.settings.default_network_options.get(&asked);
             defaults.into_iter().for_each(|it| request.add_options(it));
         }
         let (enable_ipv4, enable_ipv6) = request.families()?;
+        let built_in = rnet_drivers::driver(&asked);
         let mut network = Network {
-            driver: driver.name().to_owned(),
+            driver: built_in.map_or(asked, |it| it.name().to_owned()),
             enable_ipv4,
             enable_ipv6,
             ..bare(id, &request)
         };
+        network.unsettled = has_plugin(&network);
         let interface = driver
             .host_interface(&network)
             .map_err(refused_by(driver, &network))?;
         self.read(|state| refuse_shared_bridge(&network, interface.as_ref(), state))?;
-        let facts = HostFacts {
-            bridge: self.bridge_to_adopt(&network, interface.as_ref())?,
-            ..self.hands.host.facts()?
-        };
+        if network.ipam_driver.is_some() {
+            return Ok((network, request.subnets));
+        }
         if !driver.is_singleton() {
             let mut subnets = request.subnets;
-            let adopted = facts.bridge.iter();
+            let adopted = self.bridge_to_adopt(&network, interface.as_ref())?;
+            let adopted = adopted.iter();
             adopted.for_each(|bridge| join_subnets(bridge, &network, &mut subnets));
             let given: BTreeSet<_> = subnets.iter().filter_map(|it| it.gateway).collect();
             network.subnets = self.plan_subnets(&network, subnets)?;
             free_gateways(driver, &mut network, &given).map_err(refused_by(driver, &network))?;
         }
-        network.resources = driver
-            .network_resources(&network, &facts)
-            .and_then(|resources| driver.firewall(&network).map(|_| resources))
-            .map_err(refused_by(driver, &network))?;
-        Ok(network)
+        network.resources = self.network_resources(&network)?;
+        Ok((network, Vec::new()))
+    }
+
+    /// What a network stands on, now that its subnets are decided.
+    pub(in crate::daemon) fn network_resources(&self, network: &Network) -> Result<Vec<Resource>> {
+        let driver = find_driver(&network.driver)?;
+        let interface = driver
+            .host_interface(network)
+            .map_err(refused_by(driver, network))?;
+        let facts = HostFacts {
+            bridge: self.bridge_to_adopt(network, interface.as_ref())?,
+            ..self.hands.host.facts()?
+        };
+        driver
+            .network_resources(network, &facts)
+            .and_then(|resources| driver.firewall(network).map(|_| resources))
+            .map_err(refused_by(driver, network))
     }
 
     /// The bridge of somebody else that the network is to use: one whose name was asked for.
@@ -111,6 +135,8 @@ fn bare(id: NetworkId, request: &NetworkRequest) -> Network {
         config_only: request.config_only,
         config_from: request.config_from.clone(),
         options: request.options.clone(),
+        ipam_driver: request.ipam_driver.clone(),
+        unsettled: false,
         ipam_options: request.ipam_options.clone(),
         labels: request.labels.clone(),
         resources: Vec::new(),

@@ -100,7 +100,7 @@ impl Daemon {
                     );
                     return Ok(());
                 }
-                self.remove_network(&network);
+                let _ = self.remove_network(&network);
                 if exists {
                     // the same identity: containers that do not run now name it
                     self.make_network(network.id, request)?;

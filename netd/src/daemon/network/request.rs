@@ -30,6 +30,8 @@ pub struct NetworkRequest {
     pub config_from: Option<String>,
     /// Its subnets; a family that is enabled and has none gets one.
     pub subnets: Vec<SubnetRequest>,
+    /// The plugin that gives its addresses, or `null`; none where rnet does.
+    pub ipam_driver: Option<String>,
     /// Options of the IPAM driver.
     pub ipam_options: BTreeMap<String, String>,
     /// Options of the driver.

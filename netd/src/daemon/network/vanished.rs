@@ -34,7 +34,8 @@ impl Daemon {
         // what rnet itself removes is out of sight before its addresses go
         let _one_at_a_time = self.one_network_at_a_time();
         let bereft: Vec<NetworkId> = self.read(|state| {
-            let networks = state.networks().filter(|it| has_any_of(it, lost));
+            let settled = state.networks().filter(|it| !it.unsettled);
+            let networks = settled.filter(|it| has_any_of(it, lost));
             networks.map(|it| it.id).collect()
         });
         for id in bereft {

@@ -49,6 +49,8 @@ fn network(number: u8, options: usize, internal: bool, name: u8) -> Network {
         options: options
             .map(|&(label, value)| (label.into(), value.into()))
             .collect(),
+        ipam_driver: None,
+        unsettled: false,
         ipam_options: Default::default(),
         labels: Default::default(),
         resources: vec![],
@@ -100,6 +102,7 @@ fn endpoint(sandbox: u8, network: u8, phase: Phase, gw_priority: i64) -> Endpoin
             address(format!("fd00:{network}::{}", sandbox + 2), 64).unwrap(),
         ],
         shard: 0,
+        joined: None,
         names: vec![],
         settings: EndpointSettings {
             gw_priority,

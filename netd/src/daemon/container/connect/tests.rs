@@ -63,6 +63,7 @@ impl Stage {
             default_bridge: Default::default(),
             default_network_options: Default::default(),
             default_log: Default::default(),
+            plugins: Default::default(),
             cgroup_parent: "rnet-test".to_owned(),
             registries: Default::default(),
         };

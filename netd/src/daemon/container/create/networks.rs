@@ -140,6 +140,8 @@ mod tests {
                 config_only: false,
                 config_from: None,
                 options: BTreeMap::new(),
+                ipam_driver: None,
+                unsettled: false,
                 ipam_options: BTreeMap::new(),
                 labels: BTreeMap::new(),
                 resources: vec![],
