@@ -202,6 +202,14 @@ impl Error {
         }
     }
 
+    /// No sandbox of another runtime has that name or id.
+    pub fn no_such_sandbox(reference: impl Into<String>) -> Self {
+        Self::NotFound {
+            kind: "sandbox",
+            reference: reference.into(),
+        }
+    }
+
     /// The class it is of.
     pub fn class(&self) -> Class {
         match self {

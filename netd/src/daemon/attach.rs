@@ -22,7 +22,7 @@ use super::interface::{IFNAME_OPTION, hardware_address, ifname};
 use super::network::{find_driver, grown, refused_by};
 use super::plugins::is_owed;
 use super::ports::{Families, PortRequest};
-use super::{Daemon, random_bytes};
+use super::{Daemon, lookup, random_bytes};
 use crate::error::{Error, Result};
 use crate::project;
 use crate::state::{Change, State};
@@ -110,6 +110,7 @@ impl Daemon {
     ) -> Result<Plan> {
         let facts = self.hands.host.facts()?;
         let mut state = self.state();
+        lookup::refuse_shared_namespace(&state, sandbox.guest.as_ref().filter(|_| whole))?;
         let mut endpoints: Vec<Endpoint> = Vec::with_capacity(requests.len());
         let asked = requests
             .iter()

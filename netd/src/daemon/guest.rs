@@ -151,16 +151,15 @@ impl Daemon {
         });
     }
 
-    /// Removes a guest that is left, unless another has taken its place; whether it was there.
+    /// Removes a guest that is left; whether it was there. One that has its name by now is another sandbox.
     fn end_guest(&self, container: ContainerId, sandbox: SandboxId) -> bool {
-        let ended = self.hold_guest(container, |guest| {
-            let same = guest.id == sandbox;
-            if same {
+        self.lives.hold(container, || {
+            let was_there = self.read(|state| state.sandbox(sandbox).is_some());
+            if was_there {
                 self.undo(sandbox, &[], true);
             }
-            Ok(same)
-        });
-        ended.unwrap_or(false)
+            was_there
+        })
     }
 
     /// The guest of that id, name, reference of its runtime's, or beginning of an id.
@@ -175,7 +174,7 @@ impl Daemon {
             Some(runtime) => {
                 let container = container_id(runtime, reference);
                 let found = self.read(|state| lookup::guest_of(state, container).cloned());
-                found.ok_or_else(|| no_such_guest(reference))
+                found.ok_or_else(|| Error::no_such_sandbox(reference))
             }
         }
     }
@@ -215,7 +214,7 @@ impl Daemon {
     ) -> Result<T> {
         self.lives.hold(container, || {
             let guest = self.read(|state| lookup::guest_of(state, container).cloned());
-            work(guest.ok_or_else(|| no_such_guest(&container.to_string()))?)
+            work(guest.ok_or_else(|| Error::no_such_sandbox(container.to_string()))?)
         })
     }
 }
@@ -242,31 +241,23 @@ fn new_sandbox(
         );
         return Err(Error::Conflict(taken));
     }
-    if let Some(namespace) = &request.namespace {
-        let mut guests = state.sandboxes().filter_map(|it| it.guest.as_ref());
-        if let Some(other) = guests.find(|it| it.inode == inode) {
-            return Err(Error::Conflict(format!(
-                "network namespace {} is that of sandbox {} already",
-                namespace.display(),
-                other.name
-            )));
-        }
-    }
+    let guest = Guest {
+        name: request.name.clone().unwrap_or_else(|| reference.clone()),
+        hostname: request.hostname.clone(),
+        runtime: request.runtime.clone(),
+        reference: reference.clone(),
+        namespace: request.namespace.clone(),
+        process: request.process,
+        inode,
+        holds_ports: request.holds_ports,
+        created: Timestamp::now(),
+        labels: BTreeMap::from_iter(request.labels.clone()),
+    };
+    lookup::refuse_shared_namespace(state, Some(&guest))?;
     Ok(Sandbox {
         id: SandboxId::from_bytes(random_bytes()),
         container,
-        guest: Some(Guest {
-            name: request.name.clone().unwrap_or_else(|| reference.clone()),
-            hostname: request.hostname.clone(),
-            runtime: request.runtime.clone(),
-            reference: reference.clone(),
-            namespace: request.namespace.clone(),
-            process: request.process,
-            inode,
-            holds_ports: request.holds_ports,
-            created: Timestamp::now(),
-            labels: BTreeMap::from_iter(request.labels.clone()),
-        }),
+        guest: Some(guest),
         dns: request.dns.clone(),
         ports: Vec::new(),
         resources: Vec::new(),
@@ -337,11 +328,4 @@ fn container_id(runtime: &str, reference: &str) -> ContainerId {
             .finalize();
         ContainerId::from_bytes(hash.into())
     })
-}
-
-pub(super) fn no_such_guest(reference: &str) -> Error {
-    Error::NotFound {
-        kind: "sandbox",
-        reference: reference.to_owned(),
-    }
 }

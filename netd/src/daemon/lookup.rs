@@ -1,9 +1,8 @@
 //! Finding objects as users name them: by whole id, by name, or by the first digits of an id.
 
-use rnet_model::{ContainerId, Network, Sandbox};
+use rnet_model::{ContainerId, Guest, Network, Sandbox};
 
 use super::Daemon;
-use super::guest::no_such_guest;
 use crate::container::Container;
 use crate::error::{Error, Result};
 use crate::state::State;
@@ -59,7 +58,7 @@ pub(super) fn guest<'a>(state: &'a State, reference: &str) -> Result<&'a Sandbox
         guest.is_some_and(|it| it.name == reference || it.reference == reference)
     });
     found.map_err(|matches| match matches {
-        0 => no_such_guest(reference),
+        0 => Error::no_such_sandbox(reference),
         _ => Error::Ambiguous {
             kind: "sandbox",
             reference: reference.to_owned(),
@@ -71,6 +70,22 @@ pub(super) fn guest<'a>(state: &'a State, reference: &str) -> Result<&'a Sandbox
 pub(super) fn guest_of(state: &State, container: ContainerId) -> Option<&Sandbox> {
     let mut guests = state.sandboxes().filter(|it| it.guest.is_some());
     guests.find(|it| it.container == container)
+}
+
+/// Refuses a guest in a namespace that another one lives in.
+pub(super) fn refuse_shared_namespace(state: &State, guest: Option<&Guest>) -> Result<()> {
+    let Some((guest, namespace)) = guest.and_then(|it| Some((it, it.namespace.as_ref()?))) else {
+        return Ok(());
+    };
+    let mut guests = state.sandboxes().filter_map(|it| it.guest.as_ref());
+    match guests.find(|it| it.inode == guest.inode) {
+        None => Ok(()),
+        Some(other) => Err(Error::Conflict(format!(
+            "network namespace {} is that of sandbox {} already",
+            namespace.display(),
+            other.name
+        ))),
+    }
 }
 
 /// The one object meant by `reference`, or how many it could mean.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::network::{self, Known};
 use super::wire::{Nothing, address};
-use super::{Plugin, driver, ports};
+use super::{Plugin, driver};
 use crate::daemon::GuestRequest;
 use crate::error::{Class, Error, Result};
 
@@ -28,14 +28,6 @@ pub(super) fn routes() -> Router<Plugin> {
         .route("/NetworkDriver.Join", driver(join))
         .route("/NetworkDriver.Leave", driver(leave))
         .route("/NetworkDriver.DeleteEndpoint", driver(delete))
-        .route(
-            "/NetworkDriver.ProgramExternalConnectivity",
-            driver(ports::publish),
-        )
-        .route(
-            "/NetworkDriver.RevokeExternalConnectivity",
-            driver(ports::withdraw),
-        )
 }
 
 #[derive(Deserialize)]

@@ -56,6 +56,7 @@ pub fn router(daemon: Arc<Daemon>) -> Router {
         .route("/Plugin.Activate", driver(activate))
         .merge(network::routes())
         .merge(endpoint::routes())
+        .merge(ports::routes())
         .merge(ipam::routes())
         .fallback(unknown)
         .with_state(plugin)

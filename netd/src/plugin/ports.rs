@@ -1,14 +1,27 @@
 //! Ports that dockerd has published: by rnet, from when an endpoint becomes its container's way out.
 
+use axum::Router;
 use bollard_stubs::models::{PortBinding, PortMap};
 use serde::Deserialize;
 
-use super::Plugin;
 use super::endpoint::{Call, RUNTIME};
 use super::wire::Nothing;
+use super::{Plugin, driver};
 use crate::error::{Class, Error, Result};
 
 const PORT_MAP: &str = "com.docker.network.portmap";
+
+pub(super) fn routes() -> Router<Plugin> {
+    Router::new()
+        .route(
+            "/NetworkDriver.ProgramExternalConnectivity",
+            driver(publish),
+        )
+        .route(
+            "/NetworkDriver.RevokeExternalConnectivity",
+            driver(withdraw),
+        )
+}
 
 /// A binding as libnetwork has it (`types.PortBinding`).
 #[derive(Deserialize)]
@@ -26,7 +39,7 @@ struct Binding {
 }
 
 /// Publishes the ports that are not published yet.
-pub(super) fn publish(plugin: &Plugin, call: Call) -> Result<Nothing> {
+fn publish(plugin: &Plugin, call: Call) -> Result<Nothing> {
     let mut options = call.options.unwrap_or_default();
     let bindings = options.remove(PORT_MAP).filter(|it| !it.is_null());
     let bindings: Vec<Binding> = bindings
@@ -45,7 +58,7 @@ pub(super) fn publish(plugin: &Plugin, call: Call) -> Result<Nothing> {
 }
 
 /// Withdraws them all; an endpoint that is gone has none.
-pub(super) fn withdraw(plugin: &Plugin, call: Call) -> Result<Nothing> {
+fn withdraw(plugin: &Plugin, call: Call) -> Result<Nothing> {
     match plugin.daemon.withdraw_guest(RUNTIME, &call.endpoint) {
         Err(error) if error.class() != Class::NotFound => Err(error),
         _ => Ok(Nothing {}),

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::Barrier;
 use std::time::Duration;
 
+use netd::daemon::GuestRequest;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -171,6 +173,36 @@ async fn a_sandbox_goes_with_its_own_process_and_not_with_that_of_one_before_it(
         }
     };
     timeout(Duration::from_secs(20), gone).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_sandboxes_that_come_at_once_for_one_namespace_one_is_made() {
+    let (host, namespace) = stage().await;
+    let daemon = &host.daemon;
+    for round in 0..20 {
+        let starting = Barrier::new(8);
+        let come = |number: usize| {
+            let request = GuestRequest {
+                reference: format!("g{round}-{number}"),
+                runtime: "script".to_owned(),
+                namespace: Some(namespace.clone()),
+                ..GuestRequest::default()
+            };
+            starting.wait();
+            daemon.create_guest(request)
+        };
+        let come = &come;
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|it| scope.spawn(move || come(it))).collect();
+            all.into_iter()
+                .filter_map(|it| it.join().unwrap().ok())
+                .collect()
+        });
+        assert_eq!(made.len(), 1, "in round {round}");
+        daemon
+            .delete_guest(&made[0].container.to_string(), None)
+            .unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::{is_owed, told};
 use crate::daemon::Daemon;
 use crate::error::{Error, Result, chain};
+use crate::remote::PluginError;
 use crate::state::Change;
 
 /// How soon they are tried again, and how seldom at last.
@@ -104,7 +105,10 @@ impl Daemon {
                         silent.insert(step.plugin.clone());
                         removed.owed.push(resource.clone());
                     }
-                    removed.failures.push(error.into());
+                    // a start tells nobody anything: that is no failure
+                    if !matches!(error, PluginError::Stopping { .. }) {
+                        removed.failures.push(error.into());
+                    }
                 }
             }
         }
