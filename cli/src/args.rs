@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::api::Api;
 use crate::container::{
-    attach, cp, diff, exec, lifecycle, limits, logs, port, ps, run, start, stats, top,
+    attach, commit, cp, diff, exec, lifecycle, limits, logs, port, ps, run, start, stats, top,
 };
 use crate::error::Result;
 use crate::host::{self, Host};
@@ -35,6 +35,9 @@ enum Command {
     /// Manage volumes
     #[command(subcommand)]
     Volume(volume::Command),
+    /// Manage what rnet takes up, and see what it does
+    #[command(subcommand)]
+    System(system::Command),
     /// Manage network namespaces of other runtimes that are on rnet's networks
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -54,6 +57,7 @@ enum Command {
     Cp(cp::Copy),
     Diff(diff::Diff),
     Export(image::archive::Export),
+    Commit(commit::Commit),
     ExecIn(Box<sandbox::ExecIn>),
     Attach(attach::Attach),
     Logs(logs::Logs),
@@ -108,6 +112,8 @@ impl Line {
             Command::Cp(command) => command.run(api).await,
             Command::Diff(command) => command.run(api).await,
             Command::Export(command) => command.run(api).await,
+            Command::Commit(command) => command.run(api).await,
+            Command::System(command) => command.run(api).await,
             Command::Exec(command) => command.run(api).await,
             Command::ExecIn(command) => command.run(api).await,
             Command::Attach(command) => command.run(api).await,

@@ -27,16 +27,24 @@ use crate::parse::pair::{self, Filter};
 use crate::show::listing::{Listing, Shown};
 use crate::show::{human, output};
 
+const FIELDS: &[(&str, &str)] = &[
+    ("Repository", "REPOSITORY"),
+    ("Tag", "TAG"),
+    ("Digest", "DIGEST"),
+    ("ID", "IMAGE ID"),
+    ("CreatedSince", "CREATED"),
+    ("CreatedAt", "CREATED AT"),
+    ("Size", "SIZE"),
+];
+
 const IMAGES: Listing = Listing {
-    fields: &[
-        ("Repository", "REPOSITORY"),
-        ("Tag", "TAG"),
-        ("ID", "IMAGE ID"),
-        ("CreatedSince", "CREATED"),
-        ("CreatedAt", "CREATED AT"),
-        ("Size", "SIZE"),
-    ],
+    fields: FIELDS,
     table: "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+};
+
+const WITH_DIGESTS: Listing = Listing {
+    fields: FIELDS,
+    table: "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
 };
 
 /// Manage images
@@ -79,8 +87,16 @@ pub(crate) struct List {
     /// Show only those that fit, for instance reference=NAME
     #[arg(short, long, value_name = "KEY=VALUE")]
     filter: Vec<Filter>,
+    /// Show digests of manifests, too
+    #[arg(long)]
+    digests: bool,
+    /// Show all; rnet hides none
+    #[arg(short, long)]
+    all: bool,
     #[command(flatten)]
     shown: Shown,
+    /// Show only those of this repository, NAME[:TAG]
+    repository: Option<String>,
 }
 
 /// Give an image one more name
@@ -160,9 +176,16 @@ impl Tag {
 
 impl List {
     pub(crate) async fn run(self, api: &Api) -> Result<u8> {
-        let filters = Some(pair::filters(&self.filter));
+        let mut filters = pair::filters(&self.filter);
+        if let Some(repository) = self.repository {
+            filters
+                .entry("reference".to_owned())
+                .or_default()
+                .push(repository);
+        }
         let options = ListImagesOptions {
-            filters,
+            filters: Some(filters),
+            all: self.all,
             ..Default::default()
         };
         let images = api.docker.list_images(Some(options)).await?;
@@ -170,7 +193,11 @@ impl List {
             .iter()
             .flat_map(|image| rows(image, self.shown.no_trunc))
             .collect();
-        IMAGES.show(&rows, &self.shown)?;
+        let listing = match self.digests {
+            true => &WITH_DIGESTS,
+            false => &IMAGES,
+        };
+        listing.show(&rows, &self.shown)?;
         Ok(0)
     }
 }
@@ -219,26 +246,42 @@ fn name_and_file(first: String, second: String) -> (String, String) {
 
 /// A row for each name of an image; one that has none has one row nevertheless.
 fn rows(image: &ImageSummary, no_trunc: bool) -> Vec<Value> {
-    const NAMELESS: &str = "<none>:<none>";
-    let nameless = [NAMELESS.to_owned()];
-    let names = if image.repo_tags.is_empty() {
-        &nameless
-    } else {
-        image.repo_tags.as_slice()
-    };
+    const NONE: &str = "<none>";
     let created = Timestamp::from_second(image.created).ok();
-    let row = |name: &String| {
-        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "<none>"));
+    let pinned = |name: &String| {
+        name.split_once('@')
+            .map(|(name, digest)| (name.to_owned(), digest.to_owned()))
+    };
+    let digests: Vec<_> = image.repo_digests.iter().filter_map(pinned).collect();
+    let row = |repository: &str, tag: &str| {
+        let digest = digests.iter().find(|(name, _)| name == repository);
         json!({
             "Repository": repository,
             "Tag": tag,
+            "Digest": digest.map_or(NONE, |(_, digest)| digest.as_str()),
             "ID": if no_trunc { image.id.as_str() } else { human::short(&image.id) },
             "CreatedSince": created.map(|then| human::ago(then, Timestamp::now())),
             "CreatedAt": created.map(human::local),
             "Size": human::size(image.size),
         })
     };
-    names.iter().map(row).collect()
+    let tags = image
+        .repo_tags
+        .iter()
+        .map(|name| name.rsplit_once(':').unwrap_or((name, NONE)));
+    let mut names: Vec<_> = tags.collect();
+    for (name, _) in &digests {
+        if !names.iter().any(|(repository, _)| repository == name) {
+            names.push((name, NONE));
+        }
+    }
+    if names.is_empty() {
+        names.push((NONE, NONE));
+    }
+    names
+        .into_iter()
+        .map(|(repository, tag)| row(repository, tag))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! `version`, `info` and `events`: the daemon itself.
 
+mod df;
+mod prune;
+
 use bollard::query_parameters::EventsOptions;
-use clap::Args;
+use clap::{Args, Subcommand};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -13,6 +16,26 @@ use crate::parse::moment::Moment;
 use crate::parse::pair::{self, Filter};
 use crate::show::output;
 use crate::show::template::Format;
+
+/// Commands about the daemon itself
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Df(df::Usage),
+    Prune(prune::Prune),
+    Events(Events),
+    Info(Info),
+}
+
+impl Command {
+    pub(crate) async fn run(self, api: &Api) -> Result<u8> {
+        match self {
+            Self::Df(command) => command.run(api).await,
+            Self::Prune(command) => command.run(api).await,
+            Self::Events(command) => command.run(api).await,
+            Self::Info(command) => command.run(api).await,
+        }
+    }
+}
 
 /// Show the versions of rnet and netd
 #[derive(Args)]

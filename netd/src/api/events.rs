@@ -139,9 +139,10 @@ fn untagged(name: &str) -> &str {
 
 fn message(event: Event) -> Message {
     let of_container = event.kind == Kind::CONTAINER.as_ref();
+    let by_id = of_container || event.kind == Kind::IMAGE.as_ref();
     Message {
-        status: of_container.then(|| event.action.clone()),
-        id: of_container.then(|| event.id.clone()),
+        status: by_id.then(|| event.action.clone()),
+        id: by_id.then(|| event.id.clone()),
         from: event
             .attributes
             .get("image")

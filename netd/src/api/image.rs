@@ -4,18 +4,21 @@ mod archive;
 mod history;
 mod progress;
 mod prune;
+mod select;
 mod transfer;
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bollard_stubs::models::{
-    CreateImageInfo, HealthConfig, ImageConfig, ImageDeleteResponseItem, ImageInspect,
+    CreateImageInfo, DriverData, HealthConfig, ImageConfig, ImageDeleteResponseItem, ImageInspect,
     ImageInspectRootFs, ImageSummary,
 };
 use futures_util::TryStreamExt;
-use rnet_runtime_glue::image::{Healthcheck, Image, Import, Reference, Removed};
+use rnet_runtime_glue::image::{
+    Healthcheck, Image, ImageConfig as ImageConfiguration, Import, Reference, Removed,
+};
 use serde::Serialize;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -23,10 +26,9 @@ use super::error::Failure;
 use super::query::Params;
 use super::routes::{Carries, Routes, get, post};
 use super::{Answer, Api};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, instruction};
 use crate::error::{Error, Result};
-
-const FILTERS: &[&str] = &["before", "dangling", "label", "reference", "since", "until"];
+use select::Select;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -75,23 +77,18 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn list(State(api): State<Api>, params: Params) -> Answer<Json<Vec<ImageSummary>>> {
-    let filters = params.filters(FILTERS)?;
-    let dangling = filters.flag("dangling")?;
-    let matches = move |image: &Image| {
-        let labels = &image.config.labels;
-        let named = |wanted: &str| image.references.iter().any(|it| is_named(it, wanted));
-        dangling.is_none_or(|dangling| dangling == image.references.is_empty())
-            && filters.any("reference", named)
-            && filters.labels("label", |key| labels.get(key).map(String::as_str))
-    };
-    let images = api.run(move |daemon| Ok(daemon.images().list())).await?;
-    Ok(Json(
-        images.into_iter().filter(matches).map(summary).collect(),
-    ))
+    let select = Select::read(&params)?;
+    let images = api.run(move |daemon| select.of(daemon.images())).await?;
+    Ok(Json(images.into_iter().map(summary).collect()))
 }
 
 /// Pulls an image, or imports the body, the archive of a root file system.
-async fn create(State(api): State<Api>, params: Params, request: Request) -> Answer<Response> {
+async fn create(
+    State(api): State<Api>,
+    params: Params,
+    Query(pairs): Query<Vec<(String, String)>>,
+    request: Request,
+) -> Answer<Response> {
     if let Some(name) = params.text("fromImage") {
         return transfer::pulled(api, name, &params, request.headers()).await;
     }
@@ -108,15 +105,14 @@ async fn create(State(api): State<Api>, params: Params, request: Request) -> Ans
             ));
         }
     }
-    if params.text("changes").is_some() {
-        return Err(Failure::unsupported(
-            "changes to an imported image are not supported by rnet yet",
-        ));
+    let mut config = ImageConfiguration::default();
+    for (_, line) in pairs.iter().filter(|(key, _)| key == "changes") {
+        instruction::apply(&mut config, line)?;
     }
     let import = Import {
+        config,
         reference: reference(&params)?,
         comment: params.text("message").unwrap_or_default().to_owned(),
-        ..Import::default()
     };
     let body = request
         .into_body()
@@ -124,7 +120,11 @@ async fn create(State(api): State<Api>, params: Params, request: Request) -> Ans
         .map_err(std::io::Error::other);
     let archive = SyncIoBridge::new(StreamReader::new(body));
     let image = api
-        .run(move |daemon| Ok(daemon.images().import(archive, import)?))
+        .run(move |daemon| {
+            let image = daemon.images().import(archive, import)?;
+            daemon.image_event("import", image.id, image.id, &image.config.labels);
+            Ok(image)
+        })
         .await?;
     let done = CreateImageInfo {
         status: Some(image.id.to_string()),
@@ -148,7 +148,10 @@ async fn show(State(api): State<Api>, Path(path): Path<String>) -> Answer<Respon
     };
     Ok(match what {
         "json" => {
-            let shown = inspect(image);
+            let shown = ImageInspect {
+                graph_driver: Some(graph_driver(&api.daemon, &image)),
+                ..inspect(image)
+            };
             let container_config = shown.config.clone();
             Json(Inspection {
                 shown,
@@ -158,6 +161,21 @@ async fn show(State(api): State<Api>, Path(path): Path<String>) -> Answer<Respon
         }
         _ => Json(history::steps(image)).into_response(),
     })
+}
+
+/// Where the layers are, as overlayfs would have them.
+fn graph_driver(daemon: &Daemon, image: &Image) -> DriverData {
+    let mut layers = daemon.images().layers(image);
+    layers.reverse();
+    let mut layers = layers.iter().map(|it| it.display().to_string());
+    let upper = layers.next().unwrap_or_default();
+    let lower = layers.collect::<Vec<_>>().join(":");
+    let data = [("UpperDir", upper), ("LowerDir", lower)];
+    let data = data.into_iter().filter(|(_, path)| !path.is_empty());
+    DriverData {
+        name: "overlay2".to_owned(),
+        data: data.map(|(key, path)| (key.to_owned(), path)).collect(),
+    }
 }
 
 /// An image, with what Docker has dropped and clients still read.
@@ -206,7 +224,10 @@ async fn remove(
     let force = params.flag("force");
     let removed = api.run(move |daemon| {
         refuse_in_use(daemon, &name)?;
-        Ok(daemon.images().remove(&name, force)?)
+        let image = daemon.images().find(&name)?;
+        let removed = daemon.images().remove(&name, force)?;
+        tell(daemon, &removed, &image);
+        Ok(removed)
     });
     Ok(Json(items(removed.await?)))
 }
@@ -231,7 +252,7 @@ fn refuse_in_use(daemon: &Daemon, name: &str) -> Result<()> {
     )))
 }
 
-fn reference(params: &Params) -> Answer<Option<Reference>> {
+pub(super) fn reference(params: &Params) -> Answer<Option<Reference>> {
     let Some(repository) = params.text("repo") else {
         return Ok(None);
     };
@@ -244,14 +265,7 @@ fn reference(params: &Params) -> Answer<Option<Reference>> {
         .map_err(|error| Failure::invalid(error.to_string()))
 }
 
-fn is_named(reference: &Reference, wanted: &str) -> bool {
-    reference.repository() == wanted
-        || wanted
-            .parse()
-            .is_ok_and(|wanted: Reference| wanted == *reference)
-}
-
-fn summary(image: Image) -> ImageSummary {
+pub(super) fn summary(image: Image) -> ImageSummary {
     let size = i64::try_from(image.size).unwrap_or(i64::MAX);
     ImageSummary {
         id: image.id.to_string(),
@@ -308,6 +322,16 @@ fn healthcheck(check: Healthcheck) -> HealthConfig {
         retries: Some(check.retries),
         start_period: Some(check.start_period),
         start_interval: Some(check.start_interval),
+    }
+}
+
+/// Tells what went away.
+fn tell(daemon: &Daemon, removed: &Removed, image: &Image) {
+    for _ in &removed.untagged {
+        daemon.image_event("untag", image.id, image.id, &image.config.labels);
+    }
+    if removed.deleted.is_some() {
+        daemon.image_event("delete", image.id, image.id, &image.config.labels);
     }
 }
 

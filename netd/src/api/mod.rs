@@ -28,6 +28,7 @@ mod serve;
 mod stream;
 mod system;
 mod time;
+mod usage;
 mod version;
 mod volume;
 

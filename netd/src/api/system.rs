@@ -24,6 +24,7 @@ pub(super) fn routes() -> Routes {
         .route("/_ping", get(ping))
         .route("/version", get(version))
         .route("/info", get(info))
+        .route("/system/df", get(super::usage::usage).reads(&["type"]))
 }
 
 async fn ping(method: Method) -> impl IntoResponse {

@@ -134,7 +134,7 @@ async fn prune(State(api): State<Api>, params: Params) -> Answer<Json<VolumePrun
     }))
 }
 
-fn shown(daemon: &Daemon, volume: Volume) -> Shown {
+pub(super) fn shown(daemon: &Daemon, volume: Volume) -> Shown {
     Shown {
         mountpoint: daemon.volume_dir(&volume.name).display().to_string(),
         name: volume.name,

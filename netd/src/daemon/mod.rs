@@ -15,6 +15,7 @@ mod guest;
 mod health;
 mod hold;
 mod image;
+pub mod instruction;
 mod interface;
 mod lookup;
 mod network;
@@ -36,8 +37,8 @@ pub use alter::{GuestChange, InterfaceChange};
 pub use attach::EndpointRequest;
 pub use conflicts::Conflict;
 pub use container::{
-    ContainerRequest, Counters, Exit, ExitWatch, LogDefaults, Restarts, Sample, Sizes,
-    WaitCondition, check_log, endpoint_settings,
+    CommitRequest, ContainerRequest, Counters, Exit, ExitWatch, LogDefaults, Restarts, Sample,
+    Sizes, WaitCondition, check_log, endpoint_settings,
 };
 pub use exec::{Exec, Progress};
 pub use guest::GuestRequest;

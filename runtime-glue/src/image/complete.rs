@@ -70,8 +70,14 @@ impl ImageStore {
         layer: Digest,
         archive: impl Read,
     ) -> Result<Arrived, ImageError> {
+        let arrived = self.arrive_new(archive)?;
+        verify(name, layer, arrived.digest())?;
+        Ok(arrived)
+    }
+
+    /// Unpacks the archive of a layer, whatever its digest is.
+    pub(super) fn arrive_new(&self, archive: impl Read) -> Result<Arrived, ImageError> {
         let unpacked = self.unpack(decompress(archive)?)?;
-        verify(name, layer, unpacked.layer.diff_id)?;
         Ok(Arrived(Arc::new(unpacked)))
     }
 
@@ -162,6 +168,11 @@ impl ImageStore {
 }
 
 impl Arrived {
+    /// The digest of its archive.
+    pub(super) fn digest(&self) -> Digest {
+        self.0.layer.diff_id
+    }
+
     /// Whether it is still held, by an image or beside them.
     pub fn is_held(&self, store: &ImageStore) -> bool {
         self.0.is_there() || store.has_layer(self.0.layer.diff_id)

@@ -10,6 +10,7 @@ use rustix::fs::{Timespec, makedev};
 use tar::{Archive, Entry, EntryType};
 
 use super::attributes::Attributes;
+use super::bounded::{Allowance, Bounded};
 use super::digest::Digesting;
 use super::skeleton::{Skeleton, Traced};
 use super::tree::{Device, Tree};
@@ -44,12 +45,16 @@ pub(super) fn unpack(
     skeleton: impl Write,
 ) -> Result<Layer, ImageError> {
     let skeleton = RefCell::new(Skeleton::new(skeleton));
+    let allowance = Allowance::new();
     let mut bytes = Traced {
-        inner: Digesting::new(archive),
+        inner: Digesting::new(Bounded {
+            inner: archive,
+            allowance: &allowance,
+        }),
         skeleton: &skeleton,
     };
     let mut tree = Tree::open(into)?;
-    let outcome = unpack_entries(&mut bytes, &mut tree, &skeleton);
+    let outcome = unpack_entries(&mut bytes, &mut tree, &skeleton, &allowance);
     // whatever the end broke, the end is what went wrong
     if bytes.inner.ended() {
         return Err(ImageError::Truncated);
@@ -72,10 +77,13 @@ fn unpack_entries(
     bytes: &mut impl Read,
     tree: &mut Tree,
     skeleton: &RefCell<Skeleton<impl Write>>,
+    allowance: &Allowance,
 ) -> Result<(), ImageError> {
     let mut archive = Archive::new(bytes);
     for entry in archive.entries().map_err(unreadable)? {
-        unpack_entry(&mut entry.map_err(unreadable)?, tree, skeleton)?;
+        let mut entry = entry.map_err(unreadable)?;
+        allowance.enter(content(&entry));
+        unpack_entry(&mut entry, tree, skeleton)?;
     }
     Ok(())
 }
@@ -181,6 +189,15 @@ fn unpack_node(
             tree.node(path, &attributes, device)
         }
         _ => Err(refuse("entries of its type are not supported")),
+    }
+}
+
+/// The bytes that the content of an entry takes in its archive; of what has none, none.
+pub(super) fn content(entry: &Entry<'_, impl Read>) -> u64 {
+    match entry.header().entry_type() {
+        EntryType::GNUSparse => entry.header().entry_size().unwrap_or(0),
+        EntryType::Regular | EntryType::Continuous => entry.size(),
+        _ => 0,
     }
 }
 

@@ -10,8 +10,10 @@
 //! Source of the words: the OCI image specification, `config.md`, and Docker's `docker import`.
 
 mod attributes;
+mod bounded;
 mod catalog;
 mod changes;
+mod commit;
 mod complete;
 mod compression;
 mod copy;
@@ -39,6 +41,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use changes::{Change, changes};
+pub use commit::Commit;
 pub use complete::{Arrived, Gathered, Names, layers_of};
 pub use digest::{Digest, InvalidDigest};
 pub use error::ImageError;

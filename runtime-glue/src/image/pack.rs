@@ -10,8 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, Stat, fgetxattr, fstat, major, minor, openat, readlinkat,
-    statat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fgetxattr, fstat, major, minor, openat,
+    readlinkat, statat,
 };
 use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
@@ -32,18 +32,38 @@ pub(super) fn pack(
     let mut packing = Packing {
         archive: Builder::new(out),
         linked: HashMap::new(),
+        layer: None,
     };
     packing.node(parent, name, Path::new(shown), 0)?;
     packing.archive.into_inner()?.flush()
 }
 
-struct Packing<W: Write> {
+/// Writes what is in the upper directory of an overlayfs as the archive of a layer, without what is at the absolute paths
+/// `mounts`: what is gone is told by whiteouts (OCI image specification, `layer.md`).
+pub(super) fn pack_layer(upper: &Path, mounts: &[&Path], out: impl Write) -> io::Result<()> {
+    let mut packing = Packing {
+        archive: Builder::new(out),
+        linked: HashMap::new(),
+        layer: Some(mounts),
+    };
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    match openat(CWD, upper, flags, Mode::empty()) {
+        // the container never ran
+        Err(Errno::NOENT) => {}
+        opened => packing.node(&opened?, OsStr::new("."), Path::new("."), 0)?,
+    }
+    packing.archive.into_inner()?.flush()
+}
+
+struct Packing<'a, W: Write> {
     archive: Builder<W>,
+    /// Of a layer, where something is mounted.
+    layer: Option<&'a [&'a Path]>,
     /// Where files with several names were met first, by device and inode.
     linked: HashMap<(u64, u64), PathBuf>,
 }
 
-impl<W: Write> Packing<W> {
+impl<W: Write> Packing<'_, W> {
     fn node(
         &mut self,
         parent: &OwnedFd,
@@ -56,6 +76,17 @@ impl<W: Write> Packing<W> {
             Err(Errno::NOENT) if depth > 0 => return Ok(()),
             stat => stat?,
         };
+        if let Some(mounts) = self.layer {
+            let path = Path::new("/").join(shown.strip_prefix(".").unwrap_or(shown));
+            if mounts.contains(&path.as_path()) {
+                return Ok(());
+            }
+            if FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+                && stat.st_rdev == 0
+            {
+                return self.whiteout(shown, &[b".wh.", name.as_bytes()].concat());
+            }
+        }
         let mut header = header(&stat);
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => self.directory(parent, name, shown, depth),
@@ -96,6 +127,13 @@ impl<W: Write> Packing<W> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = openat(parent, name, flags, Mode::empty())?;
         self.bare(header(&fstat(&directory)?), EntryType::Directory, shown)?;
+        let mut opaque = [0; 1];
+        if self.layer.is_some()
+            && fgetxattr(&directory, "trusted.overlay.opaque", &mut opaque[..]).is_ok()
+            && opaque == *b"y"
+        {
+            self.whiteout(&shown.join("any"), b".wh..wh..opq")?;
+        }
         for entry in Dir::read_from(&directory)? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -134,6 +172,14 @@ impl<W: Write> Packing<W> {
         // a file that shrinks meanwhile must not shift all that follows
         let content = File::from(file).chain(io::repeat(0)).take(size);
         self.archive.append_data(&mut header, shown, content)
+    }
+
+    /// Tells that something is gone, by a name beside `shown`.
+    fn whiteout(&mut self, shown: &Path, name: &[u8]) -> io::Result<()> {
+        let mut header = Header::new_gnu();
+        header.set_size(0);
+        let path = shown.with_file_name(OsStr::from_bytes(name));
+        self.bare(header, EntryType::Regular, &path)
     }
 
     fn bare(&mut self, mut header: Header, kind: EntryType, shown: &Path) -> io::Result<()> {

@@ -152,6 +152,11 @@ impl<W: Write> Write for Counting<W> {
 }
 
 impl Selection {
+    /// The images.
+    pub fn ids(&self) -> impl Iterator<Item = Digest> {
+        self.0.iter().map(|image| image.id)
+    }
+
     fn add(&mut self, id: Digest, record: &Record, name: Option<&Reference>) {
         if let Some(own) = self.0.iter_mut().find(|own| own.id == id) {
             own.names.extend(name.cloned());

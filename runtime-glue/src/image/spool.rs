@@ -10,9 +10,10 @@ use rustix::io::Errno;
 use tar::{Archive, Entry, EntryType};
 
 use super::attributes::Attributes;
+use super::bounded::{Allowance, Bounded};
 use super::digest::Digesting;
 use super::disk::Temporary;
-use super::layer::{target, unreadable};
+use super::layer::{content, target, unreadable};
 use super::tree::Tree;
 use super::{Digest, ImageError};
 
@@ -43,9 +44,13 @@ impl Spool {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, &directory.0, flags, Mode::empty())
             .map_err(|error| failed(error.into()))?;
-        let mut bytes = Digesting::new(archive);
+        let allowance = Allowance::new();
+        let mut bytes = Digesting::new(Bounded {
+            inner: archive,
+            allowance: &allowance,
+        });
         let mut tree = Tree::open(&directory.0)?;
-        let outcome = lay_out(&mut bytes, &mut tree);
+        let outcome = lay_out(&mut bytes, &mut tree, &allowance);
         if bytes.ended() {
             return Err(ImageError::Truncated);
         }
@@ -113,10 +118,16 @@ pub(super) fn verify(name: &str, expected: Digest, found: Digest) -> Result<(), 
     })
 }
 
-fn lay_out(bytes: &mut impl Read, tree: &mut Tree) -> Result<(), ImageError> {
+fn lay_out(
+    bytes: &mut impl Read,
+    tree: &mut Tree,
+    allowance: &Allowance,
+) -> Result<(), ImageError> {
     let mut archive = Archive::new(bytes);
     for entry in archive.entries().map_err(unreadable)? {
-        lay_out_entry(&mut entry.map_err(unreadable)?, tree)?;
+        let mut entry = entry.map_err(unreadable)?;
+        allowance.enter(content(&entry));
+        lay_out_entry(&mut entry, tree)?;
     }
     Ok(())
 }

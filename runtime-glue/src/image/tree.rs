@@ -3,6 +3,7 @@
 
 mod whiteout;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -34,7 +35,7 @@ pub(super) struct Tree {
     /// How far a path may lead.
     resolve: ResolveFlags,
     /// The times of directories, set last, as every entry made in one changes it.
-    modified: Vec<(PathBuf, Timespec)>,
+    modified: BTreeMap<PathBuf, Timespec>,
     size: u64,
 }
 
@@ -56,7 +57,7 @@ impl Tree {
             root,
             base: PathBuf::from("."),
             resolve: ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV,
-            modified: Vec::new(),
+            modified: BTreeMap::new(),
             size: 0,
         })
     }
@@ -68,7 +69,7 @@ impl Tree {
             root,
             base: base.to_owned(),
             resolve: ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
-            modified: Vec::new(),
+            modified: BTreeMap::new(),
             size: 0,
         }
     }
@@ -84,7 +85,7 @@ impl Tree {
             attributes.apply(&directory)
         };
         made().map_err(|error| failed(path, error))?;
-        self.modified.push((inside, attributes.modified));
+        self.modified.insert(inside, attributes.modified);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Archives that lie, reach out, or end too early: refused with the reason, and nothing is left.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -165,6 +165,32 @@ fn a_huge_claim_is_refused_before_it_is_believed() {
     for kind in [EntryType::Regular, EntryType::GNUSparse] {
         let told = refusal(claim(kind, exabyte));
         assert!(told.contains("claims 1152921504606846976 bytes"), "{told}");
+    }
+}
+
+#[test]
+fn a_bomb_fills_neither_memory_nor_time() {
+    let gzip = |bytes: &mut dyn std::io::Read| {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        std::io::copy(bytes, &mut packed).unwrap();
+        packed.finish().unwrap()
+    };
+    let mut long_name = Header::new_gnu();
+    long_name.set_path("././@LongLink").unwrap();
+    long_name.set_entry_type(EntryType::GNULongName);
+    long_name.set_size(1 << 40);
+    long_name.set_cksum();
+    let endless = std::io::repeat(b'a').take(64 << 20);
+    let name = gzip(&mut long_name.as_bytes().as_slice().chain(endless));
+    let whole = Archive::new().file("a", "1").bytes();
+    let padding = std::io::repeat(0).take(64 << 20);
+    let tail = gzip(&mut whole.as_slice().chain(padding));
+    for bomb in [name, tail] {
+        let (directory, store) = store();
+        let error = import(&store, "bomb", bomb).unwrap_err();
+        let reason = std::error::Error::source(&error).unwrap().to_string();
+        assert!(reason.contains("bytes lie between its files"), "{reason}");
+        assert_eq!(left_in(directory.path()), [""; 0]);
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn podman(lab: &Lab, line: &str) -> Result<String> {
 pub(crate) fn command() -> String {
     // the directory is the docker client's; podman insists on a file there
     format!(
-        "DOCKER_CONFIG= CONTAINERS_CONF={HOME}/containers.conf podman --root {HOME}/root --runroot {HOME}/runroot \
+        "DOCKER_CONFIG= TMPDIR={HOME} CONTAINERS_CONF={HOME}/containers.conf podman --root {HOME}/root --runroot {HOME}/runroot \
          --tmpdir {HOME}/tmp --storage-driver vfs"
     )
 }

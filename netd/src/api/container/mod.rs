@@ -2,6 +2,7 @@
 
 mod archive;
 mod attach;
+mod commit;
 mod create;
 mod exec;
 mod lifecycle;
@@ -41,6 +42,18 @@ pub(super) fn routes() -> Routes {
                 .takes(Carries::json::<ContainerCreateBody>()),
         )
         .route("/containers/prune", post(prune::prune).reads(&["filters"]))
+        .route(
+            "/commit",
+            post(commit::commit).reads(&[
+                "author",
+                "changes",
+                "comment",
+                "container",
+                "pause",
+                "repo",
+                "tag",
+            ]),
+        )
         .route(
             "/containers/{id}",
             delete(lifecycle::remove).reads(&["force", "link", "v"]),

@@ -1,5 +1,6 @@
 //! Loading images from archives and saving them into one.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use axum::extract::{Query, Request, State};
@@ -39,7 +40,16 @@ pub(super) async fn load(
                 let _ = sender.blocking_send(Ok(line));
             }
         };
-        let loaded = loading.run(move |daemon| Ok(daemon.images().load(archive, tell)?));
+        let loaded = loading.run(move |daemon| {
+            for image in daemon.images().load(archive, tell)? {
+                let name = image
+                    .references
+                    .first()
+                    .map_or_else(|| image.id.to_string(), ToString::to_string);
+                daemon.image_event("load", image.id, name, &image.config.labels);
+            }
+            Ok(())
+        });
         if let Err(failure) = loaded.await {
             let _ = failed.send(Err(failure)).await;
         }
@@ -65,7 +75,11 @@ pub(super) async fn saved(api: Api, names: Vec<String>) -> Answer<Response> {
         .run(move |daemon| Ok(daemon.images().select(&names)?))
         .await?;
     Ok(stream::archive(&api, move |daemon, out| {
-        Ok(daemon.images().save(&selection, out)?)
+        daemon.images().save(&selection, out)?;
+        for id in selection.ids() {
+            daemon.image_event("save", id, id, &BTreeMap::new());
+        }
+        Ok(())
     }))
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use bollard_stubs::models::ImagePruneResponse;
 use rnet_runtime_glue::image::Image;
 
-use super::items;
+use super::{items, tell};
 use crate::api::query::Params;
 use crate::api::time::moment;
 use crate::api::{Answer, Api};
@@ -44,6 +44,7 @@ pub(super) async fn prune(
             match images.remove(&image.id.to_string(), true) {
                 Err(error) => tracing::warn!(image = %image.id, "not pruned: {error}"),
                 Ok(removed) => {
+                    tell(daemon, &removed, &image);
                     let layers = image.diff_ids.iter().zip(&image.layer_sizes);
                     let gone = layers.filter(|(id, _)| removed.layers.contains(id));
                     reclaimed += gone.map(|(_, size)| size).sum::<u64>();

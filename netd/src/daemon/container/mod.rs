@@ -1,5 +1,6 @@
 //! Containers of the bundled runtime: their records, and their lives.
 
+mod commit;
 mod connect;
 mod copy;
 mod create;
@@ -25,6 +26,7 @@ mod ulimits;
 mod usage;
 mod wait;
 
+pub use commit::CommitRequest;
 pub(in crate::daemon) use connect::may_have;
 pub use create::{ContainerRequest, endpoint_settings};
 pub use logging::{LogDefaults, check as check_log};

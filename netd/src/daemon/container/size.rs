@@ -26,6 +26,11 @@ impl Daemon {
             all: written + image.map_or(0, |image| image.size),
         }
     }
+
+    /// The bytes in the files of a volume.
+    pub fn volume_size(&self, name: &str) -> u64 {
+        below(&self.volume_dir(name))
+    }
 }
 
 /// The bytes of all files below a directory.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::with_docker;
 use crate::reaches;
+use crate::registry;
 
 #[test]
 fn docker_makes_networks_and_moves_containers_between_them() -> Result<()> {
@@ -76,6 +77,33 @@ fn docker_manages_volumes_and_images() -> Result<()> {
         assert_eq!(docker.run("rmi other:2")?, "Untagged: other:2");
         assert!(docker.fails(1, "rmi other:2")?.contains("No such image"));
         docker.run("image prune -f").map(drop)
+    })
+}
+
+#[test]
+fn docker_pushes_and_pulls_images() -> Result<()> {
+    with_docker(|docker| {
+        registry::serve(docker.lab, "")?;
+        let name = format!("{}/team/app", registry::REGISTRY);
+        docker.run(&format!("tag busybox {name}:1"))?;
+        let pushed = docker.run(&format!("push {name}:1"))?;
+        assert!(pushed.contains("1: digest: sha256:"), "{pushed}");
+        docker.run(&format!("rmi {name}:1"))?;
+        let pulled = docker.run(&format!("pull {name}:1"))?;
+        assert!(
+            pulled.contains("Status: Downloaded newer image"),
+            "{pulled}"
+        );
+        docker.run(&format!("rmi {name}:1"))?;
+        assert_eq!(docker.run(&format!("run --rm {name}:1 echo here"))?, "here");
+        docker.fails(1, &format!("pull {name}:2"))?;
+        docker.run(&format!("run --name c1 {name}:1 touch /file"))?;
+        docker.run("commit -m why c1 mine")?;
+        assert_eq!(docker.run("run --rm mine ls /file")?, "/file");
+        docker.run("system df")?;
+        docker.run("rm c1")?;
+        docker.run(&format!("rmi mine {name}:1"))?;
+        registry::end(docker.lab)
     })
 }
 
