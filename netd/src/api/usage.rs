@@ -92,7 +92,7 @@ fn containers(daemon: &Daemon) -> Value {
     let found = daemon.read(|state| {
         let found = state
             .containers()
-            .map(|it| (summary(daemon, state, &it), it.clone()));
+            .map(|it| (summary(daemon, state, it), it.clone()));
         found.collect::<Vec<_>>()
     });
     found
