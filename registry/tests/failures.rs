@@ -1,5 +1,7 @@
 //! Registries that answer badly, slowly or not at all: what is told of each, and what was kept.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
