@@ -32,7 +32,7 @@ fn docker_runs_attached_with_streams_and_exit_codes() -> Result<()> {
                 .fails(125, "run --name c1 busybox true")?
                 .contains("is already in use by container")
         );
-        let missing = docker.fails(125, "run --rm nowhere.invalid/missing true")?;
+        let missing = docker.fails(125, "run --rm localhost:1/missing true")?;
         assert!(missing.contains("Unable to find image"), "{missing}");
         let ran = docker.lab.try_host(&docker.command("start -a c1"))?;
         assert_eq!((ran.stdout.as_str(), ran.code), ("out", 3));

@@ -15,7 +15,7 @@ try:
 except docker.errors.ContainerError as error:
     assert error.exit_status == 4 and error.stderr == b"bad\n", error
 try:
-    client.containers.run("missing:latest")
+    client.containers.run("localhost:1/missing:latest")
     raise AssertionError("it is missing")
 except docker.errors.APIError:
     pass
