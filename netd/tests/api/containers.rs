@@ -77,9 +77,9 @@ async fn a_container_that_cannot_be_is_refused_and_leaves_nothing() {
             "signal",
         ),
         (
-            with(json!({"MemorySwappiness": 0})),
+            with(json!({"StorageOpt": {"size": "1G"}})),
             501,
-            "HostConfig.MemorySwappiness",
+            "HostConfig.StorageOpt",
         ),
         // clients take 404 for a missing image
         (
