@@ -12,12 +12,20 @@ use super::routes::Declared;
 
 /// The parameters of a request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Params(HashMap<String, String>);
+pub(super) struct Params {
+    given: HashMap<String, String>,
+    /// None where the route says nothing of its parameters.
+    declared: Option<Declared>,
+}
 
 impl Params {
     /// A parameter that is there and not empty.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0
+        debug_assert!(
+            self.declared.is_none_or(|it| it.0.contains(&name)),
+            "{name} is read and not declared by the route"
+        );
+        self.given
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
@@ -64,12 +72,13 @@ impl<S: Sync> FromRequestParts<S> for Params {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let Query(mut params): Query<HashMap<String, String>> = Query::try_from_uri(&parts.uri)
+        let Query(mut given): Query<HashMap<String, String>> = Query::try_from_uri(&parts.uri)
             .map_err(|error| Failure::invalid(format!("invalid query: {error}")))?;
-        if let Some(Declared(names)) = parts.extensions.get() {
-            params.retain(|name, _| names.contains(&name.as_str()));
+        let declared = parts.extensions.get::<Declared>().copied();
+        if let Some(Declared(names)) = declared {
+            given.retain(|name, _| names.contains(&name.as_str()));
         }
-        Ok(Self(params))
+        Ok(Self { given, declared })
     }
 }
 
@@ -79,7 +88,10 @@ mod tests {
 
     #[test]
     fn switches_are_on_unless_they_say_otherwise() {
-        let params = |value: &str| Params(HashMap::from([("x".to_owned(), value.to_owned())]));
+        let params = |value: &str| Params {
+            given: HashMap::from([("x".to_owned(), value.to_owned())]),
+            declared: None,
+        };
         for on in ["1", "true", "True", "yes", "anything"] {
             assert!(params(on).flag("x"), "{on}");
         }

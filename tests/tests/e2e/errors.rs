@@ -78,7 +78,11 @@ fn what_cannot_be_is_refused_in_docker_s_words() -> Result<()> {
                 125,
                 "is already in use by container",
             ),
-            ("run -d nothing true", 125, "No such image: nothing:latest"),
+            (
+                "run -d --pull never nothing true",
+                125,
+                "No such image: nothing:latest",
+            ),
             (
                 "run -d --network nowhere busybox true",
                 125,

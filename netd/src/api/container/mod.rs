@@ -94,6 +94,7 @@ pub(super) fn routes() -> Routes {
         .route(
             "/containers/{id}/logs",
             get(logs::logs).reads(&[
+                "details",
                 "follow",
                 "since",
                 "stderr",
