@@ -103,7 +103,10 @@ mod tests {
 
     #[test]
     fn a_number_that_is_none_is_refused_by_name() {
-        let params = Params(HashMap::from([("t".to_owned(), "soon".to_owned())]));
+        let params = Params {
+            given: HashMap::from([("t".to_owned(), "soon".to_owned())]),
+            declared: None,
+        };
         let error = params.number::<i64>("t").unwrap_err();
         assert_eq!(error.to_string(), "invalid t \"soon\": not a number");
     }
