@@ -1,7 +1,7 @@
 # rnet: `make demo` shows it, `make test` proves it. Both install what they need (Debian, Ubuntu) but Rust itself.
 
 PREFIX ?= /usr/local
-PACKAGES := busybox-static containernetworking-plugins curl docker-compose iproute2 iptables nftables openssl podman procps \
+PACKAGES := buildah busybox-static containernetworking-plugins curl docker-compose iproute2 iptables nftables openssl podman procps \
 	python3-venv runc
 # clients of the API that are no packages
 CLIENTS := $(or $(CARGO_TARGET_DIR),target)/clients

@@ -28,8 +28,21 @@ fn every_example_is_run_by_a_test() -> Result<()> {
     names.sort();
     assert_eq!(
         names,
-        ["compose", "plugin", "published-port", "two-networks"]
+        [
+            "build",
+            "compose",
+            "plugin",
+            "published-port",
+            "two-networks"
+        ]
     );
+    Ok(())
+}
+
+#[test]
+fn build() -> Result<()> {
+    let said = run("build")?;
+    assert!(said.contains("\nbuilt here"), "{said}");
     Ok(())
 }
 

@@ -74,6 +74,11 @@ impl Lab {
             let _ = keeper.wait();
         })?;
         let directory = tempfile::tempdir().context("cannot make a directory for the lab")?;
+        // docker is content without a configuration, podman and buildah are not
+        let configuration = directory.path().join("docker");
+        fs::create_dir(&configuration)
+            .and_then(|()| fs::write(configuration.join("config.json"), "{}"))
+            .context("cannot write the configuration of docker's command")?;
         Ok(Self {
             keeper,
             host,
