@@ -4,6 +4,7 @@
 
 mod bandwidth;
 mod container_link;
+mod detach_keys;
 mod dns;
 mod endpoint;
 mod facts;
@@ -21,6 +22,7 @@ mod told;
 
 pub use bandwidth::{Bandwidth, Intake, InvalidBandwidth, RateLimit, Shaper};
 pub use container_link::{ContainerLink, InvalidContainerLink};
+pub use detach_keys::{DetachKeys, DetachWatch, InvalidDetachKeys};
 pub use dns::DnsConfig;
 pub use endpoint::{Endpoint, EndpointSettings, Phase};
 pub use facts::{ForeignBridge, ForeignLink, HostFacts};

@@ -1,11 +1,14 @@
 //! `attach`, and what it shares with `run` and `start`: a container in the foreground.
 
+use std::future::pending;
+
 use bollard::models::ContainerWaitResponse;
 use bollard::query_parameters::ResizeContainerTTYOptions;
 use bytes::Bytes;
-use clap::Args;
+use clap::{ArgAction, Args};
 use hyper::body::Incoming;
 use hyper::{Method, Response};
+use rnet_model::DetachKeys;
 use tokio::select;
 
 use crate::api::{self, Api, segment};
@@ -22,8 +25,21 @@ pub(crate) struct Attach {
     /// Do not forward standard input
     #[arg(long)]
     no_stdin: bool,
+    #[command(flatten)]
+    manner: Manner,
     /// Name or id
     container: String,
+}
+
+/// How a container is attached to.
+#[derive(Args, Clone)]
+pub(crate) struct Manner {
+    /// Leave it by these keys, for instance ctrl-a,d [default: ctrl-p,ctrl-q]
+    #[arg(long, value_name = "KEYS")]
+    pub(super) detach_keys: Option<DetachKeys>,
+    /// Pass signals on to it [default: true]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    sig_proxy: Option<bool>,
 }
 
 impl Attach {
@@ -39,7 +55,7 @@ impl Attach {
         }
         let is = |field: &str| document["Config"][field].as_bool().unwrap_or_default();
         let streams = Streams::new(is("Tty"), is("OpenStdin") && !self.no_stdin)?;
-        Attached::open(api, container, streams, Until::NotRunning)
+        Attached::open(api, container, streams, self.manner, Until::NotRunning)
             .await?
             .follow()
             .await
@@ -72,7 +88,8 @@ pub(crate) struct Attached<'a> {
     api: &'a Api,
     container: &'a str,
     session: Session,
-    signals: Signals,
+    /// None where they are not for the container.
+    signals: Option<Signals>,
     exit: Response<Incoming>,
 }
 
@@ -83,15 +100,26 @@ impl<'a> Attached<'a> {
         api: &'a Api,
         container: &'a str,
         streams: Streams,
+        manner: Manner,
         until: Until,
     ) -> Result<Self> {
         let name = segment(container);
         let stdin = u8::from(streams.stdin());
-        let path = format!("/containers/{name}/attach?stream=1&stdin={stdin}&stdout=1&stderr=1");
+        let keys = manner
+            .detach_keys
+            .as_ref()
+            .map_or_else(String::new, |keys| {
+                // the daemon looks for them as well
+                format!("&detachKeys={}", segment(&keys.to_string()))
+            });
+        let path =
+            format!("/containers/{name}/attach?stream=1&stdin={stdin}&stdout=1&stderr=1{keys}");
+        let streams = streams.left_by(manner.detach_keys);
         let connection = api.hijack(&path, Bytes::new()).await?;
         let path = format!("/containers/{name}/wait?condition={}", until.as_str());
         let exit = api.open(Method::POST, &path).await?;
-        let (signals, session) = (Signals::catch()?, Session::new(connection, streams)?);
+        let caught = manner.sig_proxy.unwrap_or(true).then(Signals::catch);
+        let (signals, session) = (caught.transpose()?, Session::new(connection, streams)?);
         Ok(Self {
             api,
             container,
@@ -125,9 +153,15 @@ impl<'a> Attached<'a> {
                 End::Detached => Ok(0),
             }
         };
+        let forwarding = async {
+            match signals {
+                Some(signals) => signals.forward(api, container).await,
+                None => pending().await,
+            }
+        };
         select! {
             code = ended => code,
-            code = signals.forward(api, container) => match code {},
+            code = forwarding => match code {},
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions};
 use bytes::Bytes;
 use clap::Args;
+use rnet_model::DetachKeys;
 use serde_json::json;
 
 use super::attach::{UNKNOWN, low_byte};
@@ -26,6 +27,9 @@ pub(crate) struct Exec {
     /// Give the command a terminal
     #[arg(short, long)]
     tty: bool,
+    /// Leave it by these keys, for instance ctrl-a,d [default: ctrl-p,ctrl-q]
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
     /// Run as this user
     #[arg(short, long, value_name = "USER[:GROUP]")]
     user: Option<String>,
@@ -56,11 +60,13 @@ impl Exec {
     pub(crate) async fn run(mut self, api: &Api) -> Result<u8> {
         let attached = !self.detach;
         let stdin = self.interactive && attached;
-        let streams = Streams::new(self.tty, stdin)?;
+        let keys = self.detach_keys.as_ref().map(ToString::to_string);
+        let streams = Streams::new(self.tty, stdin)?.left_by(self.detach_keys);
         let command = self.container_and_command.split_off(1);
         let container = self.container_and_command.concat();
         let options = CreateExecOptions {
             attach_stdin: Some(stdin),
+            detach_keys: keys,
             attach_stdout: Some(attached),
             attach_stderr: Some(attached),
             tty: Some(self.tty),
@@ -69,7 +75,6 @@ impl Exec {
             user: self.user,
             privileged: self.privileged.then_some(true),
             working_dir: self.workdir,
-            ..Default::default()
         };
         let exec = api
             .docker

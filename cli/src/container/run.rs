@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use bollard::query_parameters::CreateContainerOptions;
 use clap::Args;
 
-use super::attach::{Attached, Until};
+use super::attach::{Attached, Manner, Until};
 use super::options::Options;
 use super::{request, start};
 use crate::api::Api;
@@ -23,6 +23,8 @@ pub(crate) struct Run {
     /// Leave it in the background and print its id
     #[arg(short, long)]
     detach: bool,
+    #[command(flatten)]
+    manner: Manner,
     #[command(flatten)]
     options: Options,
 }
@@ -51,7 +53,7 @@ impl Run {
             Until::NextExit
         };
         let id = create(api, self.options, true).await?;
-        let attached = Attached::open(api, &id, streams, until).await?;
+        let attached = Attached::open(api, &id, streams, self.manner, until).await?;
         start::start(api, &id).await?;
         attached.follow().await
     }

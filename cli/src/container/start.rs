@@ -3,7 +3,7 @@
 use bollard::query_parameters::StartContainerOptions;
 use clap::Args;
 
-use super::attach::{Attached, Until};
+use super::attach::{Attached, Manner, Until};
 use super::lifecycle::each;
 use crate::api::{Api, segment};
 use crate::error::{Error, Result};
@@ -18,6 +18,8 @@ pub(crate) struct Start {
     /// Forward standard input
     #[arg(short, long)]
     interactive: bool,
+    #[command(flatten)]
+    manner: Manner,
     /// Names or ids
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
@@ -32,7 +34,8 @@ impl Start {
                     .await?;
                 let tty = document["Config"]["Tty"].as_bool().unwrap_or_default();
                 let streams = Streams::new(tty, self.interactive)?;
-                let attached = Attached::open(api, container, streams, Until::NextExit).await?;
+                let attached =
+                    Attached::open(api, container, streams, self.manner, Until::NextExit).await?;
                 start(api, container).await?;
                 attached.follow().await
             }

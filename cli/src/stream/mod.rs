@@ -1,6 +1,5 @@
 //! Conversations that last: attached containers, commands in them, logs, signals, terminals.
 
-mod detach;
 pub(crate) mod frames;
 pub(crate) mod session;
 pub(crate) mod signals;

@@ -8,18 +8,19 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use rnet_model::{DetachKeys, DetachWatch};
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::select;
 
-use super::detach::DetachKeys;
 use super::{frames, signals, terminal};
 use crate::error::{Error, Result};
 
 /// What of a process is connected to `rnet`.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Streams {
     tty: bool,
     stdin: bool,
+    keys: DetachKeys,
 }
 
 impl Streams {
@@ -34,11 +35,18 @@ impl Streams {
                 "standard input is not a terminal: use -i without -t, or -t without -i",
             ));
         }
-        Ok(Self { tty, stdin })
+        let keys = DetachKeys::default();
+        Ok(Self { tty, stdin, keys })
+    }
+
+    /// The same, left by other keys than the usual ones where some are given.
+    pub(crate) fn left_by(self, keys: Option<DetachKeys>) -> Self {
+        let keys = keys.unwrap_or(self.keys);
+        Self { keys, ..self }
     }
 
     /// Whether the process gets our input.
-    pub(crate) const fn stdin(self) -> bool {
+    pub(crate) const fn stdin(&self) -> bool {
         self.stdin
     }
 }
@@ -80,10 +88,12 @@ impl Session {
             raw: _raw,
         } = self;
         let (from, to) = io::split(connection);
+        let Streams { tty, stdin, keys } = streams;
+        let keys = tty.then(|| DetachWatch::new(keys));
         select! {
-            shown = show(from, streams.tty) => shown.map(|()| End::Output),
-            () = send_input(to, streams), if streams.stdin => Ok(End::Detached),
-            failed = follow_size(resize), if streams.tty => failed,
+            shown = show(from, tty) => shown.map(|()| End::Output),
+            () = send_input(to, keys), if stdin => Ok(End::Detached),
+            failed = follow_size(resize), if tty => failed,
         }
     }
 }
@@ -101,19 +111,22 @@ pub(crate) async fn show(from: impl AsyncRead + Unpin, tty: bool) -> Result<()> 
 /// Sends our input and, when that ends, says so. Returns only when the keys to detach come.
 ///
 /// A process that reads no more is no error: its output will tell when it is over.
-async fn send_input(mut to: WriteHalf<TokioIo<Upgraded>>, streams: Streams) {
-    let (mut stdin, mut keys) = (io::stdin(), DetachKeys::default());
+async fn send_input(mut to: WriteHalf<TokioIo<Upgraded>>, mut keys: Option<DetachWatch>) {
+    let mut stdin = io::stdin();
     let mut input = BytesMut::new();
     while stdin.read_buf(&mut input).await.is_ok_and(|read| read > 0) {
         let mut typed = input.split();
-        if streams.tty {
-            match keys.filter(&typed) {
-                Some(passed) => typed = passed.as_slice().into(),
-                None => return,
-            }
+        let mut left = false;
+        if let Some(keys) = &mut keys {
+            let passed;
+            (passed, left) = keys.filter(&typed);
+            typed = passed.as_slice().into();
         }
         if to.write_all(&typed).await.is_err() || to.flush().await.is_err() {
             return pending().await;
+        }
+        if left {
+            return;
         }
     }
     // For a process that is gone there is nothing left to close.

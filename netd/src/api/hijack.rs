@@ -21,7 +21,8 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncWriteExt, Interest, copy, split};
+use rnet_model::{DetachKeys, DetachWatch};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, copy, split};
 use tokio::net::UnixStream;
 use tokio::time::sleep;
 use tokio_util::io::ReaderStream;
@@ -41,6 +42,8 @@ pub(super) struct Talk {
     past: BoxStream<'static, io::Result<Bytes>>,
     process: BoxFuture<'static, Result<Process, Vec<u8>>>,
     end: BoxFuture<'static, ()>,
+    /// The keys that end the talk and not the process.
+    detach: Option<DetachKeys>,
 }
 
 impl Talk {
@@ -52,6 +55,15 @@ impl Talk {
             past: stream::empty().boxed(),
             process: process.boxed(),
             end: std::future::ready(()).boxed(),
+            detach: None,
+        }
+    }
+
+    /// The same talk, that the client can leave by these keys.
+    pub(super) fn left_by(self, keys: Option<DetachKeys>) -> Self {
+        Self {
+            detach: keys,
+            ..self
         }
     }
 
@@ -156,24 +168,57 @@ async fn both_ways(client: Upgraded, mut talk: Talk) -> io::Result<()> {
     let (mut from_client, mut to_client) = split(client);
     let (mut from_process, mut to_process) = process.split();
     let input = async {
-        to_process.write_all(&parts.read_buf).await?;
-        copy(&mut from_client, &mut to_process).await?;
-        to_process.shutdown().await
+        let mut input = parts.read_buf.as_ref().chain(&mut from_client);
+        let left = match talk.detach {
+            Some(keys) => !carry(&mut input, &mut to_process, keys).await?,
+            None => copy(&mut input, &mut to_process).await.map(|_| false)?,
+        };
+        if left {
+            return Ok(true);
+        }
+        to_process.shutdown().await.map(|()| false)
     };
     let listening = async {
-        if let Err(error) = input.await {
-            tracing::debug!("no more input is taken: {error}");
+        match input.await {
+            // it goes, and the process stays
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) => tracing::debug!("no more input is taken: {error}"),
         }
         // what remains is output, until the client is gone altogether
         gone.await
     };
-    tokio::select! {
+    let ended = tokio::select! {
         output = copy(&mut from_process, &mut to_client) => {
             output?;
             talk.end.await;
-            to_client.shutdown().await
+            Ok(())
         }
         gone = listening => gone,
+    };
+    // one that left by keys waits to hear it; one that is gone does not
+    to_client.shutdown().await.and(ended)
+}
+
+/// Carries input until it ends, or until the keys come; false then.
+async fn carry(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    keys: DetachKeys,
+) -> io::Result<bool> {
+    let mut watch = DetachWatch::new(keys);
+    let mut buffer = [0; 4096];
+    loop {
+        match from.read(&mut buffer).await? {
+            0 => return Ok(true),
+            count => {
+                let (passed, left) = watch.filter(&buffer[..count]);
+                to.write_all(&passed).await?;
+                if left {
+                    return Ok(false);
+                }
+            }
+        }
     }
 }
 
@@ -208,6 +253,18 @@ mod tests {
             .await
             .unwrap()
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn input_is_carried_up_to_the_keys() {
+        let carried = async |input: &[u8], keys: &str| {
+            let mut taken = Vec::new();
+            let ended = carry(&mut { input }, &mut taken, keys.parse().unwrap()).await;
+            (ended.unwrap(), taken)
+        };
+        assert_eq!(carried(b"a\x10\x11b", "").await, (false, b"a".to_vec()));
+        let all = (true, b"a\x10\x11b".to_vec());
+        assert_eq!(carried(b"a\x10\x11b", "x").await, all);
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ mod cni;
 mod cni_chains;
 mod containerd;
 mod default_bridge;
+mod detach_keys;
 mod dns;
 mod docker;
 mod donors;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use futures_util::TryStreamExt;
-use rnet_model::ContainerId;
+use rnet_model::{ContainerId, DetachKeys, InvalidDetachKeys};
 use rnet_runtime_glue::AttachOptions;
 use rnet_runtime_glue::log::LogQuery;
 
@@ -16,7 +16,7 @@ use crate::api::query::Params;
 use crate::api::version::ApiVersion;
 use crate::api::{Answer, Api};
 use crate::daemon::{Daemon, WaitCondition};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The first version in which the type of a multiplexed stream is told.
 const TELLS_MULTIPLEXED: ApiVersion = ApiVersion::new(42);
@@ -36,6 +36,7 @@ pub(super) async fn attach(
     }
     let (stdout, stderr) = (params.flag("stdout"), params.flag("stderr"));
     let stdin = params.flag("stdin");
+    let keys = detach_keys(params.text("detachKeys"))?;
     let (talk, tty) = api
         .run(move |daemon| {
             let container = daemon.find_container(&id)?;
@@ -51,6 +52,8 @@ pub(super) async fn attach(
             } else {
                 silence()
             };
+            // without a terminal nobody presses keys
+            let talk = talk.left_by(Some(keys).filter(|_| tty));
             if !logs {
                 return Ok((talk, tty));
             }
@@ -67,6 +70,12 @@ pub(super) async fn attach(
         })
         .await?;
     Ok(takeover.splice(&api, content_type(tty, version), talk))
+}
+
+/// The keys that a client asks for to leave by.
+pub(super) fn detach_keys(text: Option<&str>) -> Result<DetachKeys> {
+    let keys = text.unwrap_or_default().parse();
+    keys.map_err(|error: InvalidDetachKeys| Error::invalid(error.to_string()))
 }
 
 /// The type of live output, which versions before 1.42 do not tell apart.

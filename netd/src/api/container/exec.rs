@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bollard_stubs::models::{ExecConfig, ExecInspectResponse, ExecStartConfig, ProcessConfig};
 use serde_json::json;
 
-use super::attach::content_type;
+use super::attach::{content_type, detach_keys};
 use crate::api::body::Json;
 use crate::api::hijack::{Takeover, Talk};
 use crate::api::output::Form;
@@ -21,6 +21,7 @@ pub(super) async fn create(
     Path(reference): Path<String>,
     Json(config): Json<ExecConfig>,
 ) -> Answer<Response> {
+    detach_keys(config.detach_keys.as_deref())?;
     let id = api
         .run(move |daemon| daemon.exec_create(&reference, config))
         .await?;
@@ -55,7 +56,9 @@ pub(super) async fn start(
         async move { api.run(start).await.map_err(complaint) }
     };
     // who heard the end asks for the exit code at once
+    let keys = detach_keys(exec.config.detach_keys.as_deref())?;
     let talk = Talk::with(process).until(ended);
+    let talk = talk.left_by(Some(keys).filter(|_| tty));
     Ok(takeover.splice(&api, content_type(tty, version), talk))
 }
 
