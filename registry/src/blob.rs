@@ -162,24 +162,6 @@ impl Repository {
         found.map_err(|error| self.failed(error))
     }
 
-    /// Lets the repository have a blob that another one of the same registry has.
-    ///
-    /// # Errors
-    ///
-    /// What the registry says; the blob has to be sent then.
-    pub async fn mount(&self, digest: &str, from: &str) -> Result<(), RegistryError> {
-        let source = oci_client::Reference::with_tag(
-            self.registry.clone(),
-            from.to_owned(),
-            "latest".to_owned(),
-        );
-        let mounted = self
-            .client
-            .mount_blob(&self.tagged("latest"), &source, digest)
-            .await;
-        mounted.map_err(|error| self.failed(error))
-    }
-
     /// Sends a blob.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -17,17 +17,7 @@ use crate::error::{Error, Result};
 pub(crate) fn variables(files: &[PathBuf], given: &[String]) -> Result<Vec<String>> {
     let mut variables = Vec::new();
     for path in files {
-        let text = fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
-        })?;
-        for (nth, line) in text.lines().enumerate() {
-            let variable = variable(line).map_err(|reason| Error::EnvFile {
-                path: path.clone(),
-                reason: format!("line {}: {reason}", nth + 1),
-            })?;
-            variables.extend(variable.and_then(resolved));
-        }
+        each_line(path, |variable| variables.extend(resolved(variable)))?;
     }
     variables.extend(given.iter().filter_map(|variable| resolved(variable)));
     Ok(variables)
@@ -41,22 +31,30 @@ pub(crate) fn variables(files: &[PathBuf], given: &[String]) -> Result<Vec<Strin
 pub(crate) fn labels(files: &[PathBuf]) -> Result<HashMap<String, String>> {
     let mut labels = HashMap::new();
     for path in files {
-        let text = fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
+        each_line(path, |label| {
+            let (key, value) = label.split_once('=').unwrap_or((label, ""));
+            labels.insert(key.to_owned(), value.to_owned());
         })?;
-        for (nth, line) in text.lines().enumerate() {
-            let label = variable(line).map_err(|reason| Error::EnvFile {
-                path: path.clone(),
-                reason: format!("line {}: {reason}", nth + 1),
-            })?;
-            labels.extend(label.map(|label| {
-                let (key, value) = label.split_once('=').unwrap_or((label, ""));
-                (key.to_owned(), value.to_owned())
-            }));
-        }
     }
     Ok(labels)
+}
+
+/// Takes what a file says, line by line; comments and empty lines are passed over.
+fn each_line(path: &Path, mut take: impl FnMut(&str)) -> Result<()> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    for (nth, line) in text.lines().enumerate() {
+        let said = variable(line).map_err(|reason| Error::EnvFile {
+            path: path.to_owned(),
+            reason: format!("line {}: {reason}", nth + 1),
+        })?;
+        if let Some(said) = said {
+            take(said);
+        }
+    }
+    Ok(())
 }
 
 /// What a line of an environment file sets, if anything.

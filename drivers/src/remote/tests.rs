@@ -1,3 +1,5 @@
+//! What plugins are told of networks and endpoints, and what becomes of the links they name.
+
 use std::collections::BTreeMap;
 
 use rnet_model::{EndpointId, EndpointSettings, NetworkId, Phase, SandboxId};
