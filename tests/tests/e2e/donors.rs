@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use rnet_tests::{Lab, eventually};
 
-use crate::{address, idle, on_lab, page, serve};
+use crate::{address, idle, on_lab, page, refuses, serve};
 
 #[test]
 fn a_container_with_anothers_network_is_at_its_address_and_has_its_names() -> Result<()> {
@@ -201,23 +201,14 @@ fn what_contradicts_a_shared_namespace_is_refused() -> Result<()> {
                 "conflicting options: mac-address and the network mode",
             ),
         ] {
-            let line = format!("rnet run --network container:web {flags} busybox true");
-            let ran = lab.try_host(&line)?;
-            ensure!(
-                ran.code == 125 && ran.stderr.contains(why),
-                "{flags}: {ran:?}"
-            );
+            refuses(lab, &format!("--network container:web {flags}"), why)?;
         }
         for (flags, why) in [
             ("--pid nobody", "invalid PID mode: nobody"),
             ("--ipc nobody", "invalid IPC mode: nobody"),
             ("--uts container:web", "invalid UTS mode: container:web"),
         ] {
-            let ran = lab.try_host(&format!("rnet run {flags} busybox true"))?;
-            ensure!(
-                ran.code == 125 && ran.stderr.contains(why),
-                "{flags}: {ran:?}"
-            );
+            refuses(lab, flags, why)?;
         }
         ensure!(lab.host("rnet ps -aq")?.lines().count() == 1);
         Ok(())

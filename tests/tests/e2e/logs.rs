@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use rnet_tests::{Lab, eventually};
 
-use crate::{idle, on_lab, on_lab_with};
+use crate::{idle, on_lab, on_lab_with, refuses};
 
 /// Writes a thousand numbered lines, then waits to be told to write on.
 const STORY: &str = "seq -w 1 1000; until test -e /go; do sleep 0.05; done; seq -w 1001 2000";
@@ -100,11 +100,7 @@ fn drivers_differ_in_what_they_keep() -> Result<()> {
             ),
             ("--log-opt max-size=big", "invalid size: 'big'"),
         ] {
-            let ran = lab.try_host(&format!("rnet run {options} busybox true"))?;
-            ensure!(
-                ran.code == 125 && ran.stderr.contains(why),
-                "{options}: {ran:?}"
-            );
+            refuses(lab, options, why)?;
         }
         Ok(())
     })

@@ -100,6 +100,16 @@ fn idle(lab: &Lab, name: &str, flags: &str) -> Result<()> {
     .map(drop)
 }
 
+/// That no container is made with these flags, and why.
+fn refuses(lab: &Lab, flags: &str, why: &str) -> Result<()> {
+    let ran = lab.try_host(&format!("rnet run {flags} busybox true"))?;
+    anyhow::ensure!(
+        ran.code == 125 && ran.stderr.contains(why),
+        "{flags}: {ran:?}"
+    );
+    Ok(())
+}
+
 /// Ends the processes of the lab host that were started by a command line, and waits until they have ended.
 fn end(lab: &Lab, line: &str) -> Result<()> {
     // neither the shell that asks nor what it runs is meant

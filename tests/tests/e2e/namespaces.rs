@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::{idle, on_lab};
+use crate::{idle, on_lab, refuses};
 
 #[test]
 fn namespaces_of_the_host_are_shared_when_asked_for_and_no_others() -> Result<()> {
@@ -45,11 +45,7 @@ fn namespaces_of_the_host_are_shared_when_asked_for_and_no_others() -> Result<()
                 "failed to join PID namespace: No such container: nobody",
             ),
         ] {
-            let ran = lab.try_host(&format!("rnet run {flags} busybox true"))?;
-            ensure!(
-                ran.code == 125 && ran.stderr.contains(why),
-                "{flags}: {ran:?}"
-            );
+            refuses(lab, flags, why)?;
         }
         Ok(())
     })

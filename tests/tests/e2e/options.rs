@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use rnet_tests::{Lab, eventually};
 
-use crate::{idle, on_lab};
+use crate::{idle, on_lab, refuses};
 
 #[test]
 fn limits_are_where_the_kernel_reads_them_and_update_changes_them() -> Result<()> {
@@ -57,11 +57,7 @@ fn limits_are_where_the_kernel_reads_them_and_update_changes_them() -> Result<()
                 "not supported by rnet yet",
             ),
         ] {
-            let ran = lab.try_host(&format!("rnet run {flags} busybox true"))?;
-            ensure!(
-                ran.code == 125 && ran.stderr.contains(why),
-                "{flags}: {ran:?}"
-            );
+            refuses(lab, flags, why)?;
         }
         Ok(())
     })

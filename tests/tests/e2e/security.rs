@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::{idle, on_lab};
+use crate::{idle, on_lab, refuses};
 use rnet_tests::Lab;
 
 /// What a shell in a container of these flags says, on both streams.
@@ -178,11 +178,7 @@ fn processes_have_the_limits_users_and_variables_asked_for() -> Result<()> {
                 "invalid device cgroup rule format",
             ),
         ] {
-            let ran = lab.try_host(&format!("rnet run {flags} busybox true"))?;
-            ensure!(
-                ran.code == 125 && ran.stderr.contains(why),
-                "{flags}: {ran:?}"
-            );
+            refuses(lab, flags, why)?;
         }
         Ok(())
     })
